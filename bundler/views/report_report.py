@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bundler.views.html.reports import ReportResult
 
 _KINDS = {
-    "bundle": text("of a bundle; its chunks were not read (--verify checks every byte first)"),
+    "bundle": text("of a bundle; its chunks were not verified (--verify checks every byte first)"),
     "verification": text("of a verification"),
     "export-plan": text("of an export that is planned"),
     "import": text("of an import"),

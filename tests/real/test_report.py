@@ -158,7 +158,7 @@ def test_the_report_of_a_bundle_has_what_an_officer_must_see(bundler: Bundler, f
     assert forged.key_id in words
     assert grouped(forged.key_id)[:9] in words
     assert "signature good" in words
-    assert "The chunks were not read for this report" in words
+    assert "The chunks were not verified for this report" in words
     assert "shared by 4" in words
     again = bundler("report", forged.folder, "-o", tmp_path / "r.html", "--trust", forged.public, "-q")
     assert (again.code, again.out) == (0, f"{tmp_path / 'r.html'}\n")

@@ -1,4 +1,4 @@
-"""The report of a bundle that was looked at: what its signed documents say. The chunks were not read."""
+"""The report of a bundle that was looked at: what its signed documents say. The chunks were not verified."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _notes(result: InspectResult) -> Iterator[Note]:
     bundle = result.bundle
     yield Note(
         PLAIN,
-        text("The chunks were not read for this report"),
+        text("The chunks were not verified for this report"),
         text("It shows what the signed documents say. bundler report --verify checks every byte first."),
     )
     if isinstance(bundle.manifest, OuterManifest):
