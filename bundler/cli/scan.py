@@ -89,7 +89,7 @@ def scan(
 
     options.check_stdin(False, passphrase_file, key_passphrase_file)
     request = bundler.ScanRequest(
-        paths=options.paths(paths),
+        paths=options.bundle_paths(paths),
         scanners=scanners,
         output=Path(output),
         databases=databases,

@@ -123,10 +123,11 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
     key = check_need(request.need, run.listener)
     if run.changer is not None:
         bundle, checked, verdicts = _checked_in_turns(request, run)
+        scans = _put_to_gate(bundle, request)
     else:
         bundle = _opened(request, run)
+        scans = _put_to_gate(bundle, request)  # first: a record that cannot be read ends a check that takes minutes
         checked, verdicts = _checked(bundle, request, run)
-    scans = put_to_gate(request.scans, bundle, request.trust) if request.scans and isinstance(bundle, Bundle) else ()
     bundle = replace(bundle, chunks=checked.chunks)
     parity: Parity | None = None
     if run.changer is None:  # else the chunks and their parity are not here together
@@ -219,6 +220,13 @@ def _judged(bundle: Bundle | LockedBundle, request: VerifyRequest, run: Run) -> 
     if not isinstance(bundle, Bundle):
         return ()
     return judge_bundle(request.policies, bundle, bundle.images, run)
+
+
+def _put_to_gate(bundle: Bundle | LockedBundle, request: VerifyRequest) -> tuple[GateResult, ...]:
+    """The answers of the scan gate; empty if no scan is demanded."""
+    if request.scans is None or not isinstance(bundle, Bundle):
+        return ()
+    return put_to_gate(request.scans, bundle, request.trust)
 
 
 def _chunks_of_images(bundle: Bundle | LockedBundle) -> Iterator[set[str]]:

@@ -13,6 +13,7 @@ from bundler.errors import Unavailable, Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.keys.scan_records import severity_of
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.clock import now
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import complete, several, text_of
@@ -43,7 +44,7 @@ class ScanRequest:
         now: Returns the time: RFC 3339, UTC.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[BundlePath, ...]
     scanners: tuple[str | Engine, ...]
     output: Path
     databases: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from bundler import __version__
 from bundler.bundle.reader import Bundle
@@ -20,7 +21,7 @@ from bundler.core.several import together
 from bundler.errors import BundlerError, Misuse
 from bundler.keys.open_bundle import open_series
 from bundler.keys.private_key import read_private_key
-from bundler.keys.scan_records import read_scan_record
+from bundler.keys.scan_records import ENDING, read_scan_record
 from bundler.keys.signed_files import Demand, check_writable, refuse_taken, signature_path, write_signed
 from bundler.run import Run
 from bundler.scanning.engines import engines_of
@@ -31,6 +32,7 @@ from bundler.scanning.request import ScanRequest, ScanResult
 from bundler.scanning.results import write_results
 from bundler.scanning.served import with_registry
 from bundler.scanning.subjects import subjects_of
+from bundler.system.bundle_paths import locals_of
 from bundler.texts import counted, text
 
 
@@ -66,6 +68,7 @@ def scan(request: ScanRequest, run: Run | None = None) -> ScanResult:
         run=run,
     ) as bundle:
         _check_whole(bundle)
+        _check_outside(request.output, bundle)
         subjects = subjects_of(bundle)
         with with_registry(engines, bundle, run) as ready:
             done = [scan_objects(engine, subjects, run, is_kept=request.is_kept) for engine in ready]
@@ -110,6 +113,22 @@ def _check_whole(bundle: Bundle) -> None:
     if problems:
         message = counted(len(problems), "{count} chunk cannot be scanned", "{count} chunks cannot be scanned")
         raise together(message, list(problems))
+
+
+def _check_outside(output: Path, bundle: Bundle) -> None:
+    """Makes sure that the record becomes no file of the bundle's folder: nobody has signed it as one.
+
+    Raises:
+        Misuse: It would become one.
+    """
+    for each in locals_of(tuple(listing.folder for listing in bundle.sealed.own_listings)):
+        folder = os.path.realpath(each)
+        if os.path.realpath(output.parent) == folder:
+            raise Misuse(
+                "the record cannot be in the bundle's folder, whose files are signed",
+                subject=str(output),
+                hint=text("write it next to the folder: -o {file}", file=f"{folder}{ENDING}"),
+            )
 
 
 def _there_already(request: ScanRequest) -> ScanRecord | None:

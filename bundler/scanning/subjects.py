@@ -86,11 +86,13 @@ class Subjects:
         bundle: The bundle.
         contents: Its objects.
         platforms: The platforms of images, by the digests of their manifests.
+        absent: The blobs that the bundle leaves out and that no other bundle here has.
     """
 
     bundle: Bundle
     contents: Contents
     platforms: Mapping[Digest, str]
+    absent: frozenset[Digest]
 
     def size_of(self, digest: Digest) -> int:
         """The size of an object in bytes, without what it needs."""
@@ -119,14 +121,24 @@ class Subjects:
         manifest = parse_manifest(blobs.read(descriptor), descriptor.media_type, what=str(digest))
         if not manifest.is_runnable:
             return not_scanned(f"not a container image: {_kind(manifest)}")
+        missing = next((each.digest for each in manifest.blobs if self._lacks(each.digest)), None)
+        if missing is not None:
+            return not_scanned(f"a blob of the image is not here: {missing}")
         platform = self.platforms.get(digest, "")
         return Subject(descriptor, name, blobs, manifest.blobs, platform, run.cancellation.check)
+
+    def _lacks(self, digest: Digest) -> bool:
+        """True if a blob is in a base that is not here, or is not listed at all, as foreign layers are."""
+        return digest in self.absent or self.bundle.find_blob(digest) is None
 
 
 def subjects_of(bundle: Bundle) -> Subjects:
     """The objects of an open bundle."""
     platforms = {each.digest: str(each.config.platform) for image in bundle.images for each in image.variants}
-    return Subjects(bundle, contents_of(bundle.id, bundle.manifest, bundle.absent), platforms)
+    absent = bundle.absent
+    contents = contents_of(bundle.id, bundle.manifest, absent)
+    left = frozenset(bundle.manifest.blobs[number].descriptor.digest for number in absent)
+    return Subjects(bundle, contents, platforms, left)
 
 
 def _kind(manifest: Manifest) -> str:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import Ran
-from tests.support.parts import RealRegistry
+from tests.conftest import Ran, write_list
+from tests.support.parts import RealRegistry, require
+from tests.support.scanners import clamav_database
 from tests.support.tables import each_case
 
 SCANNER = """\
@@ -147,3 +149,46 @@ def test_misuse_is_named(here: Callable[..., Ran], exported: Callable[..., Path]
 def test_flags_of_the_gate_need_the_name_of_a_scanner(here: Callable[..., Ran], flags: tuple[str, ...]) -> None:
     for command in (("verify", "x"), ("import", "x", "--to", "oci:there")):
         assert here(*command, *flags).code == 2
+
+
+def test_the_scan_of_a_delta_by_clamav_looks_only_at_what_is_new(
+    here: Callable[..., Ran],
+    origin: RealRegistry,
+    exported: Callable[..., Path],
+    keys: tuple[Path, Path],
+    officer: Path,
+    target: RealRegistry,
+    tmp_path: Path,
+) -> None:
+    require("clamd")
+    database = clamav_database(tmp_path / "clamav")
+    base, public = exported("library/oci:1"), keys[1]
+    listed = write_list(tmp_path / "delta.yaml", origin, ["library/oci:1", "team/zstd:1"], name="delta")
+    since = ("--since", base, "--trust", public, "--key", keys[0])
+    assert here("export", listed, "-o", tmp_path, *since, "-q").code == 0
+    delta = tmp_path / "delta"
+
+    def scanned(bundle: Path) -> dict[str, Any]:
+        output = tmp_path / f"{bundle.name}.{len(list(tmp_path.glob('*.json')))}.json"
+        more = ("--with", "clamav", "--database", database, "--key", officer, "-o", output, "-q", "--json")
+        ran = here("scan", bundle, "--trust", public, *more)
+        assert ran.code == 0, ran.err
+        return ran.json
+
+    first, second, again = scanned(base), scanned(delta), scanned(delta)
+    carried = [blob for blob in json.loads((delta / "bundle.json").read_bytes())["blobs"] if "pieces" in blob]
+    both = {blob["digest"] for blob in carried} & {
+        blob["digest"] for blob in json.loads((base / "bundle.json").read_bytes())["blobs"]
+    }
+    assert (first["kept"], second["kept"], again["kept"]) == (0, len(both), len(carried))
+    assert second["scanners"][0]["objects"] == {"clean": len(carried)}
+    with (database / "own.ndb").open("a") as signatures:
+        signatures.write("Toy.Other:0:*:00112233445566778899\n")
+    assert scanned(delta)["kept"] == 0, "another database"
+
+    demand = ("--require-scan", "clamav", "--scan-age", "1d", "--scan-trust", officer.with_suffix(".pub"))
+    into = ("--trust", public, "--to", target.host, "-q", *demand)
+    assert here("import", base, *into, "--scan-record", first["path"]).code == 0
+    done = here("import", delta, *into, "--scan-record", second["path"])
+    assert done.code == 0, done.err
+    assert target.tags == {"library/oci": ["1"], "team/zstd": ["1"]}

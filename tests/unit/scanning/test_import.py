@@ -261,3 +261,5 @@ def test_verify_puts_the_same_demand(made: Path, scanned: Scanning) -> None:
     scanned("clean")
     assert verified(scans=gate(made)) == 0
     assert verified(scans=gate(made, "clamav")) == 5
+    with raises(Misuse, subject=str(made / "no.json")):
+        verified(scans=gate(made, records=made / "no.json"))

@@ -299,6 +299,13 @@ def test_a_file_that_is_no_record_is_never_replaced(made: Path, scanned: Scannin
     assert engine.seen == []
 
 
+def test_a_record_is_never_written_into_the_folder_of_the_bundle(made: Path, scanned: Scanning) -> None:
+    engine = toy()
+    with raises(Misuse, subject=str(made / "clean" / "scan.json")):
+        scanned("clean", engine, output="clean/scan.json")
+    assert engine.seen == []
+
+
 def test_a_record_without_a_key_is_unsigned(made: Path, scanned: Scanning) -> None:
     result = scanned("clean", key_path=None)
     assert result.key_id is None
