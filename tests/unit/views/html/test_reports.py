@@ -84,7 +84,7 @@ def test_a_plan_without_a_key_or_with_latest_warns_first():
 
 def test_chinese_pages_have_no_english_sentence():
     made = page(planned(resolved("h.example/a:latest", layer("a", MIB))).manifest, "zh")
-    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", made)
+    text = re.sub(r"(?s)<style>.*?</style>|<[^>]+>", " ", made)
     assert not re.search(r"\b(the|is|are|of|by|with|and) [a-z]", text)
 
 
