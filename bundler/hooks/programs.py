@@ -14,6 +14,7 @@ from bundler.system.confined import PLAIN_ENVIRONMENT, Bounds, Ended, run_confin
 _NICENESS = 10
 """A scan must not take the processor from what else this machine does."""
 _NULL = Path("/dev/null")
+_LINE_CHARACTERS = 400
 
 
 @frozen
@@ -38,7 +39,12 @@ class Heard:
         if self.ended.is_overdue:
             return "it took too long"
         lines = self.ended.fault.splitlines()
-        return lines[-1][:300] if lines else f"exit code {self.ended.code}"
+        return _shortened(lines[-1]) if lines else f"exit code {self.ended.code}"
+
+
+def _shortened(line: str) -> str:
+    """The beginning and the end of a long line: programs in Go put the first cause at the end."""
+    return line if len(line) <= _LINE_CHARACTERS else f"{line[:100]} … {line[102 - _LINE_CHARACTERS :]}"
 
 
 class _Flood(Exception):  # ends the program; it never leaves this module

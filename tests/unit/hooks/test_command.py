@@ -66,6 +66,7 @@ def test_it_gets_the_tar_of_a_layer_and_the_names_and_no_other_environment(scann
         ("exit 1", State.FOUND, ""),
         (READ + "echo broken >&2; exit 2", State.ERROR, "broken"),
         (READ + "exit 77", State.ERROR, "77"),
+        (READ + "printf 'first%1000s the cause\\n' x >&2; exit 2", State.ERROR, "the cause"),
         (READ + "kill -9 $$", State.ERROR, "-9"),
         ("exit 0", State.ERROR, "before it had read"),
         (READ + "yes", State.ERROR, "more than"),
