@@ -77,6 +77,7 @@ ENVIRONMENT = (
     ("TMPDIR", "Where bytes are put down for a while, unless --scratch says so. Default: /var/tmp."),
     ("SOURCE_DATE_EPOCH", "The time that bundles are made at, in seconds, for the same bytes from the same input."),
     ("LANGUAGE, LC_ALL, LC_MESSAGES, LANG", "The language of all messages: English, or Chinese (zh)."),
+    ("TRIVY_CACHE_DIR, GRYPE_DB_CACHE_DIR", "Where the databases of these scanners are, unless --database says so."),
     ("NO_COLOR", "No colours, if it is set."),
     ("SUDO_USER", "Is recorded in receipts, in addition to the user who runs the command."),
     ("SUDO_UID", "Run by root: whose folders of keys may be trusted, besides root's."),

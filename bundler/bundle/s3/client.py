@@ -394,7 +394,7 @@ def _facts_of_range(path: S3Path, found: Mapping[str, Any], begin: int, end: int
     raise Damaged(
         "S3 sent other bytes of the object than were asked for",
         subject=str(path),
-        expected=f"bytes {begin}-{'' if end is None else end - 1}",
+        expected=text("bytes {first}-{last}", first=begin, last="" if end is None else end - 1),
         actual=said[:_SAID_CHARACTERS] or text("no Content-Range"),
         hint="the server or a proxy before it does not follow HTTP Range",
     )

@@ -85,7 +85,15 @@ def test_a_translation_has_the_same_fields_commands_flags_and_names(texts, langu
         assert english.count("`") == other.count("`")
 
 
-NAMES = {"docker", "tcp", "tls", "chmod go-w {path}", "chmod u+rwx {folder}", "{pw_name} (uid {uid})"}
+NAMES = {
+    "docker",
+    "tcp",
+    "tls",
+    "AlertExceedsMax yes",
+    "chmod go-w {path}",
+    "chmod u+rwx {folder}",
+    "{pw_name} (uid {uid})",
+}
 """Texts that are names and commands in every language."""
 
 
