@@ -188,6 +188,7 @@ if TYPE_CHECKING:
         is_repository as is_repository,
     )
     from bundler.core.registry_kind import REGISTRY_KINDS as REGISTRY_KINDS, RegistryKind as RegistryKind
+    from bundler.core.s3_path import S3Path as S3Path
     from bundler.core.scan.gate import GateResult as GateResult
     from bundler.core.scan.record import ScanRecord as ScanRecord
     from bundler.core.scan.verdict import Severity as Severity
@@ -282,6 +283,7 @@ if TYPE_CHECKING:
     from bundler.serving.serve import Served as Served, serve as serve, serve_open as serve_open
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
+    from bundler.system.bundle_paths import BundlePath as BundlePath
     from bundler.transports.parsing import parse_target as parse_target
     from bundler.views.html.reports import Reportable as Reportable, ReportResult as ReportResult
     from bundler.workers import Cancellation as Cancellation
@@ -356,6 +358,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.bundle.findings": ("Finding",),
     "bundler.keys.image_policy": ("read_policy",),
     "bundler.keys.notation_store": ("read_notation_policy",),
+    "bundler.core.s3_path": ("S3Path",),
+    "bundler.system.bundle_paths": ("BundlePath",),
     "bundler.keys.open_bundle": ("SeveralBundles", "Unlocking", "open_bundle"),
     "bundler.keys.scan_records": ("ScanGate", "read_scan_record"),
     "bundler.keys.signed_files": ("Demand",),

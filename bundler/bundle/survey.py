@@ -143,6 +143,10 @@ def _names_in(path: BundlePath) -> list[str]:
     if isinstance(path, S3Path):
         names = names_in(path)
         if not names:
+            from bundler.bundle.s3.reading import is_begun
+
+            if is_begun(path):
+                raise _unfinished(path)
             raise Misuse(
                 "nothing is there", subject=str(path), hint="give the place of a bundle: s3://BUCKET/PREFIX/NAME"
             )

@@ -47,12 +47,12 @@ class S3Path:
                 actual=given,
                 hint="the name of a bucket has 3 to 63 characters: a-z, 0-9, dots and hyphens",
             )
-        steps = key.strip("/").split("/")
-        if any(step in ("", ".", "..") for step in steps if key.strip("/")) or not key.isprintable():
+        key = key.removesuffix("/")
+        if any(step in ("", ".", "..") for step in key.split("/") if key) or not key.isprintable():
             raise Misuse("the prefix has empty steps, dots, or characters that cannot be shown", subject=given)
         if len(key.encode()) > S3_KEY_BYTES:
             raise Misuse(text("the prefix has more than {limit} bytes", limit=S3_KEY_BYTES), subject=given)
-        return cls(bucket, "/".join(steps))
+        return cls(bucket, key)
 
     def __truediv__(self, name: str) -> S3Path:
         return S3Path(self.bucket, f"{self.key}/{name}" if self.key else name)

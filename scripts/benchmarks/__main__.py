@@ -23,6 +23,7 @@ from benchmarks.measuring import GIB, MIB, BenchError, Runner, own_peak_bytes
 from benchmarks.registry import OwnRegistry
 from benchmarks.report import Report, about, write_into
 from benchmarks.rounds import Bench
+from benchmarks.s3 import run_s3
 from benchmarks.scans import run_scan
 from benchmarks.serving import run_serve
 from benchmarks.slow import run_slow
@@ -64,6 +65,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--slow", action="store_true", help="also with a medium of 20 MB/s and a registry 50 ms away")
     parser.add_argument("--scan", action="store_true", help="also a scan by a clamd that is started here")
     parser.add_argument("--serve", action="store_true", help="also pulls from bundler serve and from docker-registry")
+    parser.add_argument("--s3", action="store_true", help="also with bundles in S3, next to boto3 alone")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, every round included")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the result into a page, between its two marks")
@@ -146,6 +148,7 @@ def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: P
     slow = tuple(run_slow(ours, corpus, runner, work)) if options.slow else ()
     scanned = run_scan(ours, corpus, work) if options.scan else None
     served = run_serve(ours, Curl(runner, corpus), corpus, work, options.rounds) if options.serve else None
+    in_s3 = tuple(run_s3(corpus, keys, work)) if options.s3 else ()
     inputs = "dropped from the page cache" if options.cold else "read into the page cache"
     method = METHOD.format(
         own_mib=own_peak_bytes() / MIB,
@@ -154,7 +157,7 @@ def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: P
         images=len(corpus.images),
         docker_images=sum(not image.root.is_oci for image in corpus.images),
     )
-    return Report(described, method, corpus, samples, slow, scanned, served)
+    return Report(described, method, corpus, samples, slow, scanned, served, in_s3)
 
 
 def run(options: argparse.Namespace) -> Report:

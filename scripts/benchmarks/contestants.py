@@ -55,18 +55,20 @@ class Bundler:
         self._runner = runner
         self._corpus = corpus
         self._keys = keys
-        self._list = image_list
+        self.image_list = image_list
         image_list.write_text("".join(f"{corpus.host}/{image.name}\n" for image in corpus.images))
 
     def list_of(self, corpus: Corpus, host: str) -> Path:
         """Writes an image list of a corpus that is reached under another host."""
-        image_list = self._list.with_name("other-list.txt")
+        image_list = self.image_list.with_name("other-list.txt")
         image_list.write_text("".join(f"{host}/{image.name}\n" for image in corpus.images))
         return image_list
 
     def export(self, folder: Path, image_list: Path | None = None) -> Measured:
         key = str(self._keys.private)
-        return self._run("export", str(image_list or self._list), "-o", str(folder), "--key", key, "--name", "bench")
+        return self._run(
+            "export", str(image_list or self.image_list), "-o", str(folder), "--key", key, "--name", "bench"
+        )
 
     def before_import(self, folder: Path) -> None:
         """Removes nothing: there is only the bundle."""

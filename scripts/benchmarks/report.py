@@ -15,6 +15,7 @@ from benchmarks.contestants import BUNDLER
 from benchmarks.corpus import Corpus
 from benchmarks.measuring import GIB, MIB, Measured
 from benchmarks.rounds import Samples
+from benchmarks.s3 import S3Run
 from benchmarks.scans import ScanRun
 from benchmarks.serving import ServeRun
 from benchmarks.slow import SlowRun
@@ -95,6 +96,7 @@ class Report:
     slow: tuple[SlowRun, ...]
     scanned: ScanRun | None = None
     served: ServeRun | None = None
+    in_s3: tuple[S3Run, ...] = ()
 
     @property
     def targets(self) -> list[Target]:
@@ -129,6 +131,7 @@ class Report:
             "slow": [{**asdict(run), "used": run.used} for run in self.slow],
             "scan": asdict(self.scanned) if self.scanned else None,
             "serve": asdict(self.served) if self.served else None,
+            "s3": [asdict(run) for run in self.in_s3],
             "targets": [{**asdict(target), "met": target.is_met} for target in self.targets],
         }
 
@@ -153,6 +156,8 @@ class Report:
             yield from ("", "scan", f"  {self.scanned}")
         if self.served:
             yield from ("", "serve", f"  {self.served}")
+        if self.in_s3:
+            yield from ("", "s3", *(f"  {run}" for run in self.in_s3))
         yield from ("", "targets")
         for target in self.targets:
             figures = f"{target.measured:>9.3f} <= {target.limit:.2f} {target.unit}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle.s3.client import forget_client
+from bundler.serving.verified import Verdicts, VerifiedBlob
 from tests.conftest import Ran
 from tests.support import images, s3 as support
 from tests.support.s3 import BUCKET, RealS3, asks, changed, cut, error, lost, once, reads
@@ -181,6 +182,10 @@ def flipped(headers: dict[str, str], content: bytes) -> tuple[dict[str, str], by
     return headers, content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
+def page(headers: dict[str, str], content: bytes) -> tuple[dict[str, str], bytes]:
+    return {"Content-Type": "text/html"}, b"<html>please log in</html>"
+
+
 def other_range(headers: dict[str, str], content: bytes) -> tuple[dict[str, str], bytes]:
     return {**headers, "Content-Range": "bytes 5-99/100"}, content
 
@@ -202,6 +207,7 @@ def test_what_s3_refuses_or_gets_wrong_ends_with_its_exit_code(run, front, in_fo
         ("another range", 4, changed(reading, other_range)),
         ("the whole in place of a range", 4, changed(reading, no_range)),
         ("a bit", 4, changed(reading, flipped)),
+        ("no answer of S3", 4, changed(lambda request: "list-type" in request.path, page)),
         ("removed", 9, error(asks("HEAD", f"/{chunk_of(in_folder)}"), 404, "NoSuchKey")),
     ):
         front.faults[:] = [fault]
@@ -275,6 +281,7 @@ def test_nothing_of_others_is_overwritten_and_what_was_given_up_is_cleared(
     front.faults[:] = [error(asks("PUT", "partNumber=3"), 403, "AccessDenied")]
     assert run("export", source, "-o", place, "--key", keys[0]).code == 6
     assert weed.uploads(prefix), "its parts wait for the next run"
+    assert run("verify", f"{place}/test", "--trust", keys[1]).code == 9, "an export is going on there"
     strange = client.create_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/chunk-0009.tar")["UploadId"]
     front.faults[:] = []
     made = run("export", source, "-o", place, "--key", keys[0], "--restart")
@@ -289,3 +296,21 @@ def test_nothing_of_others_is_overwritten_and_what_was_given_up_is_cleared(
         for options in ((), ("--restart",)) if number == 2 else ((),):
             assert run("export", source, "-o", f"{place}-{number}", "--key", keys[0], *options).code == 2
         assert weed.objects(f"{prefix}-{number}/test") == before
+
+
+def test_a_bundle_in_s3_is_served_and_the_report_of_one_is_written(run, front, there, in_folder, keys, tmp_path):
+    import bundler
+
+    report = run("report", there, "--trust", keys[1], "-o", tmp_path / "report.html")
+    assert report.code == 0, report.err
+    with bundler.open_bundle(there, keys[1]) as bundle:
+        blob = max((blob.descriptor for blob in bundle.manifest.blobs), key=lambda each: each.size_bytes)
+        assert b"".join(map(bytes, bundle.open_blob(blob, offset_bytes=MIB))) == LAYER[MIB:]
+        assert bundle.read_document(bundle.images[0].root) == LARGE.content
+        for _ in range(2):
+            served = VerifiedBlob(bundle, blob, verdicts := Verdicts())
+            assert b"".join(map(bytes, served.parts(5, 2 * MIB, is_hashed=False))) == LAYER[5 : 2 * MIB]
+            assert not served.is_verified, "an object may change, and its state is not seen: each pull verifies it"
+        front.faults[:] = [changed(reads(chunk_of(in_folder)), flipped)]
+        with pytest.raises(bundler.Damaged):
+            list(VerifiedBlob(bundle, blob, verdicts).parts(5, 2 * MIB, is_hashed=False))

@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bundler import __version__
@@ -141,18 +142,21 @@ class S3Client:
         """
         files: list[tuple[str, int]] = []
         folders: list[str] = []
-        for page in self._pages("list_objects_v2", folder, Prefix=folder.prefix, Delimiter="/"):
-            for each in page.get("Contents", ()):
-                name = each["Key"].removeprefix(folder.prefix)
-                if name:  # a key that ends with a slash is the "folder" itself, as consoles make it
-                    files.append((name, int(each["Size"])))
-            folders += [
-                each["Prefix"].removeprefix(folder.prefix).rstrip("/") for each in page.get("CommonPrefixes", ())
-            ]
-            if len(files) + len(folders) > FOLDER_ENTRIES:
-                raise Damaged(
-                    text("more than {count:,} files in one folder", count=FOLDER_ENTRIES), subject=str(folder)
-                )
+        with _talking(folder):
+            for page in self._pages("list_objects_v2", folder, Prefix=folder.prefix, Delimiter="/"):
+                if not page.keys() & {"IsTruncated", "KeyCount", "Name"}:
+                    raise _senseless(str(folder))  # well-formed, as the page of a proxy may be
+                for each in page.get("Contents", ()):
+                    name = each["Key"].removeprefix(folder.prefix)
+                    if name:  # a key that ends with a slash is the "folder" itself, as consoles make it
+                        files.append((name, int(each["Size"])))
+                folders += [
+                    each["Prefix"].removeprefix(folder.prefix).rstrip("/") for each in page.get("CommonPrefixes", ())
+                ]
+                if len(files) + len(folders) > FOLDER_ENTRIES:
+                    raise Damaged(
+                        text("more than {count:,} files in one folder", count=FOLDER_ENTRIES), subject=str(folder)
+                    )
         return Objects(tuple(files), tuple(filter(None, folders)))
 
     def facts(self, path: S3Path) -> ObjectFacts | None:
@@ -164,9 +168,9 @@ class S3Client:
         try:
             with _talking(path):
                 found = self._client.head_object(Bucket=path.bucket, Key=path.key)
+                return ObjectFacts(int(found["ContentLength"]), str(found["ETag"]))
         except NoObject:
             return None
-        return ObjectFacts(int(found["ContentLength"]), str(found["ETag"]))
 
     def open(self, path: S3Path, begin: int, end: int | None, *, etag: str | None) -> ObjectStream:
         """Opens a range of an object.
@@ -187,9 +191,9 @@ class S3Client:
         try:
             with _talking(path):
                 found = self._client.get_object(Bucket=path.bucket, Key=path.key, Range=wanted, **condition)
+                stream = ObjectStream(path, found["Body"], _facts_of_range(path, found, begin, end))
         except ObjectChanged as error:
             raise _replaced(path) from error
-        stream = ObjectStream(path, found["Body"], _facts_of_range(path, found, begin, end))
         if etag is not None and stream.facts.etag != etag:
             stream.close()
             raise _replaced(path)
@@ -207,7 +211,7 @@ class S3Client:
             made = self._client.put_object(
                 Bucket=path.bucket, Key=path.key, Body=content, ChecksumSHA256=_base64(sha256), IfNoneMatch="*"
             )
-        return str(made["ETag"])
+            return str(made["ETag"])
 
     def delete(self, path: S3Path) -> None:
         """Removes an object. Does nothing if there is none.
@@ -230,7 +234,7 @@ class S3Client:
             made = self._client.create_multipart_upload(
                 Bucket=path.bucket, Key=path.key, ChecksumAlgorithm="SHA256", ContentType="application/x-tar"
             )
-        return str(made["UploadId"])
+            return str(made["UploadId"])
 
     def upload_part(self, path: S3Path, upload: str, number: int, content: bytearray, sha256: bytes) -> str:
         """Sends a part, which S3 compares with its SHA-256; returns its tag.
@@ -249,7 +253,7 @@ class S3Client:
                 Body=content,
                 ChecksumSHA256=_base64(sha256),
             )
-        return str(made["ETag"])
+            return str(made["ETag"])
 
     def parts(self, path: S3Path, upload: str) -> Mapping[int, Part]:
         """The parts that S3 has, by number.
@@ -259,11 +263,12 @@ class S3Client:
             Refused, Unavailable: S3 does not list them.
         """
         found: dict[int, Part] = {}
-        for page in self._pages("list_parts", path, Key=path.key, UploadId=upload):
-            for each in page.get("Parts", ()):
-                found[int(each["PartNumber"])] = Part(int(each["Size"]), str(each["ETag"]))
-            if len(found) > S3_PARTS:
-                raise Damaged(text("more than {count:,} parts", count=S3_PARTS), subject=str(path))
+        with _talking(path):
+            for page in self._pages("list_parts", path, Key=path.key, UploadId=upload):
+                for each in page.get("Parts", ()):
+                    found[int(each["PartNumber"])] = Part(int(each["Size"]), str(each["ETag"]))
+                if len(found) > S3_PARTS:
+                    raise Damaged(text("more than {count:,} parts", count=S3_PARTS), subject=str(path))
         return found
 
     def complete(self, path: S3Path, upload: str, parts: Mapping[int, tuple[str, bytes]]) -> None:
@@ -309,18 +314,19 @@ class S3Client:
             Refused, Unavailable: S3 does not list them.
         """
         found: list[Upload] = []
-        for page in self._pages("list_multipart_uploads", folder, Prefix=folder.prefix):
-            for each in page.get("Uploads", ()):
-                path = S3Path(folder.bucket, str(each["Key"]))
-                if path.parent == folder:
-                    found.append(Upload(path, str(each["UploadId"])))
-            if len(found) > FOLDER_ENTRIES:
-                raise Damaged(text("more than {count:,} uploads", count=FOLDER_ENTRIES), subject=str(folder))
+        with _talking(folder):
+            for page in self._pages("list_multipart_uploads", folder, Prefix=folder.prefix):
+                for each in page.get("Uploads", ()):
+                    path = S3Path(folder.bucket, str(each["Key"]))
+                    if path.parent == folder:
+                        found.append(Upload(path, str(each["UploadId"])))
+                if len(found) > FOLDER_ENTRIES:
+                    raise Damaged(text("more than {count:,} uploads", count=FOLDER_ENTRIES), subject=str(folder))
         return found
 
     def _pages(self, operation: str, path: S3Path, **arguments: str) -> Iterator[Mapping[str, Any]]:
-        with _talking(path):
-            yield from self._client.get_paginator(operation).paginate(Bucket=path.bucket, **arguments)
+        pages = self._client.get_paginator(operation).paginate(Bucket=path.bucket, **arguments)
+        return islice(pages, FOLDER_ENTRIES)  # each has entries, unless the server lies
 
 
 @cache
@@ -412,6 +418,7 @@ def _replaced(path: S3Path) -> Damaged:
 def _talking(path: S3Path | None) -> Generator[None, None, None]:
     """Turns the errors of botocore into ours."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     where = None if path is None else str(path)
     try:
@@ -434,6 +441,8 @@ def _talking(path: S3Path | None) -> Generator[None, None, None]:
         raise Unavailable("S3 ended its answer early", subject=where, hint="run the same command again") from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
         raise _no_credentials(where) from error
+    except (exceptions.PaginationError, ResponseParserError, LookupError, TypeError) as error:
+        raise _senseless(where) from error
     except exceptions.BotoCoreError as error:
         # A wrong profile, endpoint, region or token cache. The text of the error may hold values of the configuration.
         raise Misuse(
@@ -443,10 +452,18 @@ def _talking(path: S3Path | None) -> Generator[None, None, None]:
         ) from error
     except ValueError as error:  # "Invalid endpoint: …", without a class of its own
         if path is not None:
-            raise
+            raise _senseless(where) from error
         raise Misuse(
             "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is not an address", subject=where, hint="give https://HOST[:PORT]"
         ) from error
+
+
+def _senseless(where: str | None) -> Damaged:
+    return Damaged(
+        "the answer is none of S3",
+        subject=where,
+        hint="check AWS_ENDPOINT_URL_S3: it may lead to a proxy, or to another server",
+    )
 
 
 def _no_credentials(where: str | None) -> Misuse:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bundler.bundle.s3.client import NoObject, ObjectFacts, Objects, ObjectStream, s3_client
 from bundler.core.s3_path import S3Path
-from bundler.errors import Damaged, Incomplete, Unavailable
+from bundler.errors import BundlerError, Damaged, Incomplete, Unavailable
 from bundler.texts import text
 
 _BREAKS = 5
@@ -142,6 +142,14 @@ def read_object(path: S3Path, limit_bytes: int) -> bytes:
         return bytes(content)
     finally:
         file.close()
+
+
+def is_begun(folder: S3Path) -> bool:
+    """True if there are uploads in a place, of a chunk that is not complete. A store that does not tell has none."""
+    try:
+        return bool(s3_client().uploads_in(folder))
+    except BundlerError:
+        return False
 
 
 def objects_in(folder: S3Path) -> Objects:

@@ -1,0 +1,51 @@
+"""Places in S3 as people write them, and the words for what is missing on this machine."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from bundler.bundle.s3 import client
+from bundler.core.s3_path import S3Path
+from bundler.errors import Misuse
+from bundler.system.bundle_paths import bundle_path, local
+from tests.support.errors import raises
+
+
+@pytest.mark.parametrize(
+    ("given", "bucket", "key"),
+    [
+        ("s3://abc", "abc", ""),
+        ("s3://abc/", "abc", ""),
+        ("s3://a.b-c1/x/y/", "a.b-c1", "x/y"),
+        ("s3://abc/Räume und mehr", "abc", "Räume und mehr"),
+    ],
+)
+def test_a_place_is_read_as_it_is_printed(given, bucket, key):
+    place = S3Path.parse(given)
+    assert (place.bucket, place.key) == (bucket, key)
+    assert S3Path.parse(str(place)) == place
+    inner = place / "chunk-0001.tar"
+    assert (inner.name, inner.suffix, inner.parent) == ("chunk-0001.tar", ".tar", place)
+    assert inner.key.startswith(place.prefix)
+
+
+def test_what_is_no_place_is_refused():
+    for given in (
+        *("s3://", "s3://ab", "s3://Abc/x", "s3://user:pass@abc/x", "s3://abc//x", "s3://abc/../x", "s3://abc/a/./b"),
+        *("s3://abc/\x1b[2J", f"s3://abc/{'k' * 1000}", "s3:/abc/x", "abc"),
+    ):
+        with pytest.raises(Misuse) as caught:
+            S3Path.parse(given)
+        assert "pass" not in str(caught.value)
+    with raises(Misuse, subject="s3://abc/x"):
+        local(bundle_path("s3://abc/x"))
+
+
+def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setitem(sys.modules, "boto3.session", None)
+    client.forget_client()
+    with raises(Misuse, hint="install it with: pip install 'bundler[s3]'"):
+        client.s3_client()
