@@ -143,9 +143,9 @@ def _names_in(path: BundlePath) -> list[str]:
     if isinstance(path, S3Path):
         names = names_in(path)
         if not names:
-            from bundler.bundle.s3.reading import is_begun
+            from bundler.bundle.s3.reading import is_started
 
-            if is_begun(path):
+            if is_started(path):
                 raise _unfinished(path)
             raise Misuse(
                 "nothing is there", subject=str(path), hint="give the place of a bundle: s3://BUCKET/PREFIX/NAME"
