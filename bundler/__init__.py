@@ -283,7 +283,6 @@ if TYPE_CHECKING:
     from bundler.serving.serve import Served as Served, serve as serve, serve_open as serve_open
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
-    from bundler.system.bundle_paths import BundlePath as BundlePath
     from bundler.transports.parsing import parse_target as parse_target
     from bundler.views.html.reports import Reportable as Reportable, ReportResult as ReportResult
     from bundler.workers import Cancellation as Cancellation
@@ -359,7 +358,6 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.keys.image_policy": ("read_policy",),
     "bundler.keys.notation_store": ("read_notation_policy",),
     "bundler.core.s3_path": ("S3Path",),
-    "bundler.system.bundle_paths": ("BundlePath",),
     "bundler.keys.open_bundle": ("SeveralBundles", "Unlocking", "open_bundle"),
     "bundler.keys.scan_records": ("ScanGate", "read_scan_record"),
     "bundler.keys.signed_files": ("Demand",),
