@@ -19,15 +19,21 @@ _SCHEMA = 2
 def scanner_of(content: bytes) -> Scanner:
     """Program and database in the output of ``trivy version --format json``. The database is empty if there is none.
 
+    The database of Java is a part of it: with another one, Trivy knows other packages in the same image.
+
     Raises:
         Damaged: It is no such output.
     """
     document = loaded(content, what="trivy")
     database = child(document, "VulnerabilityDB")
-    updated = word(database, "UpdatedAt")
-    schema = database.get("Version")
-    version = f"{schema}/{updated}" if isinstance(schema, int) and moment(updated) else ""
-    return Scanner("trivy", Unit.IMAGE, word(document, "Version"), version, moment(updated))
+    version, java = _version(database), _version(child(document, "JavaDB"))
+    version = f"{version}, java {java}" if version and java else version
+    return Scanner("trivy", Unit.IMAGE, word(document, "Version"), version, moment(word(database, "UpdatedAt")))
+
+
+def _version(database: dict[str, Any]) -> str:
+    schema, updated = database.get("Version"), word(database, "UpdatedAt")
+    return f"{schema}/{updated}" if isinstance(schema, int) and moment(updated) else ""
 
 
 def verdict_of(content: bytes, config: str) -> Verdict:

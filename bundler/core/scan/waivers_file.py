@@ -79,7 +79,7 @@ class _Reader:
             return None
         fields = self._yaml.mapping(node, _KEYS)
         values = {key: self._yaml.collected(value, partial(self._line, value)) for key, value in fields.items()}
-        missing = [key for key in _NEEDED if not values.get(key)]
+        missing = [key for key in (*_NEEDED, *fields) if not values.get(key)]  # an empty object: would be all of them
         if missing:
             if not any(value is None for value in values.values()):
                 self._yaml.error(node, texts.text("{key}: is missing", key=missing[0]))

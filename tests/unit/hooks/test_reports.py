@@ -109,6 +109,14 @@ def test_a_flood_of_findings_is_an_error(monkeypatch):
             {"Version": "0.76.0", "VulnerabilityDB": {"Version": 2, "UpdatedAt": "2026-11-29T00:00:00.123456789Z"}},
             ("0.76.0", "2/2026-11-29T00:00:00.123456789Z", "2026-11-29T00:00:00Z"),
         ),
+        (  # another database of Java is another identity: no verdict is kept for it
+            {
+                "Version": "0.76.0",
+                "VulnerabilityDB": {"Version": 2, "UpdatedAt": "2026-11-29T00:00:00Z"},
+                "JavaDB": {"Version": 1, "UpdatedAt": "2026-11-28T00:00:00Z"},
+            },
+            ("0.76.0", "2/2026-11-29T00:00:00Z, java 1/2026-11-28T00:00:00Z", "2026-11-29T00:00:00Z"),
+        ),
         ({"Version": "0.76.0"}, ("0.76.0", "", "")),
         ({"Version": "0.76.0", "VulnerabilityDB": {"Version": 2, "UpdatedAt": "yesterday"}}, ("0.76.0", "", "")),
         ({"VulnerabilityDB": None}, ("", "", "")),

@@ -45,6 +45,8 @@ FAULTS = {
     "a key twice": (ONE + "    who: y\n", 6),
     "a waiver twice": (ONE + ONE.partition("\n")[2], 6),
     "all that was not scanned": (ONE.replace("id: X", "id: not-scanned"), 2),
+    "an empty object, which is not all of them": (ONE + "    object:\n", 2),
+    "an empty scanner": (ONE + "    scanner: ''\n", 2),
     "a scanner that is none": (ONE + "    scanner: ../x\n", 2),
     "a list in a field": (ONE.replace("reason: y", "reason: [y]"), 3),
     "an alias": (ONE.replace("reason: y", "reason: *y"), 3),
