@@ -27,7 +27,7 @@ from bundler.keys.signed_files import Demand
 from bundler.keys.statements import read_statement
 from bundler.run import Run
 from bundler.system.durable_files import write_at_once
-from bundler.system.files import read_bounded
+from bundler.system.files import holds
 from bundler.system.given_files import read_given
 from bundler.system.request_fields import Request, complete, optional
 from bundler.texts import some, text
@@ -257,19 +257,12 @@ def _refuse_other_content(output: Path, made: Iterable[MirrorFiles]) -> None:
     """
     for file in (file for each in made for file in each.files):
         path = output / file.path
-        if os.path.lexists(path) and not _is_there(path, file):
+        if os.path.lexists(path) and not holds(path, file.content):
             raise Misuse(
                 "the file exists, with other content",
                 subject=str(path),
                 hint="compare the two; then remove the old one, or choose another folder with -o",
             )
-
-
-def _is_there(path: Path, file: MirrorFile) -> bool:
-    try:
-        return read_bounded(path, len(file.content)) == file.content
-    except BundlerError:
-        return False
 
 
 def _written(output: Path, made: MirrorFiles) -> WrittenMirrors:

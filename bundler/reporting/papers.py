@@ -10,17 +10,15 @@ from bundler.commands.papers import LabelRequest, NeedPaperRequest, NeedPaperRes
 from bundler.core.label_sheets import sheet_of
 from bundler.core.limits import NEED_LINE_CHARACTERS, NEED_LIST_BYTES
 from bundler.core.need_list import NeedList, parse_need_list
-from bundler.errors import BundlerError, Misuse, Refused
+from bundler.errors import Misuse, Refused
 from bundler.reporting.file import check_folder, has_marks
 from bundler.run import Run
 from bundler.system.durable_files import place_durably
-from bundler.system.files import read_bounded
+from bundler.system.files import holds, read_bounded
 from bundler.texts import text
-from bundler.views.languages import ENGLISH, language as spoken_language, languages
+from bundler.views.languages import ENGLISH, check_language, language as spoken_language
 from bundler.views.paper import files as paper_files
 from bundler.views.paper.drawing import MARK
-
-_PAPER_BYTES = 64 << 20
 
 
 def label(request: LabelRequest, run: Run | None = None) -> PaperResult:
@@ -94,9 +92,7 @@ def _language(output: Path, language: str) -> str:
     """The language to write in, after a check of the file's name and its folder."""
     form = paper_files.form_of(output)
     check_folder(output)
-    if language and language not in languages():
-        known = ", ".join(languages())
-        raise Misuse("there is no such language", subject=language[:40], expected=known, actual=language[:40])
+    check_language(language)
     return language or (ENGLISH if form == paper_files.PDF else spoken_language())
 
 
@@ -121,10 +117,7 @@ def _holds(path: Path, content: bytes) -> bool:
     """
     if not path.exists() and not path.is_symlink():
         return False
-    try:
-        is_same = read_bounded(path, _PAPER_BYTES) == content
-    except BundlerError:
-        is_same = False
+    is_same = holds(path, content)
     if not is_same and not has_marks(path, [MARK.encode()]):
         raise Misuse("the file exists and is no label or slip", subject=str(path), hint="choose another name")
     return is_same

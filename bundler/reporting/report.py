@@ -21,11 +21,10 @@ from bundler.run import Run
 from bundler.system.clock import creation_time
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import path_of
-from bundler.texts import text
 from bundler.views.html.page import GENERATOR, page_pieces
 from bundler.views.html.report_page import NO_ANNEXES, Annexes, Maker
 from bundler.views.html.reports import CYCLONEDX, HTML, ReportResult, page_of
-from bundler.views.languages import language as spoken_language, languages
+from bundler.views.languages import check_language, language as spoken_language
 
 if TYPE_CHECKING:
     from bundler.views.html.reports import Reportable
@@ -89,9 +88,7 @@ def check_report(output: Path, language: str = "") -> None:
         Misuse: As `write_report`.
     """
     output = path_of(output, "output")
-    if language and language not in languages():
-        known = text("{languages}", languages=", ".join(languages()))
-        raise Misuse("there is no such language", subject=language[:40], expected=known)
+    check_language(language)
     check_file(output, [GENERATOR.encode()])
 
 

@@ -145,6 +145,14 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
     return read_with_facts(path, limit_bytes)[0]
 
 
+def holds(path: Path, content: bytes) -> bool:
+    """True if a regular file has these bytes and no others; false also if it cannot be read."""
+    try:
+        return read_bounded(path, len(content)) == content
+    except BundlerError:
+        return False
+
+
 def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result]:
     """Returns the content of a regular file, up to a limit, and the owner and mode of the file that was read.
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from bundler.errors import BundlerError
+from bundler.errors import BundlerError, Misuse
 from bundler.texts import Joined, Text, text
 
 LOCALES = Path(__file__).parent.parent / "locale"
@@ -30,6 +30,17 @@ _CHOSEN: ContextVar[str | None] = ContextVar("language", default=None)
 def languages() -> tuple[str, ...]:
     """The codes of the languages that there are."""
     return (ENGLISH, *sorted(path.name for path in LOCALES.iterdir() if path.is_dir()))
+
+
+def check_language(code: str) -> None:
+    """Checks the code of a language; an empty one means the language of the terminal.
+
+    Raises:
+        Misuse: There is no such language.
+    """
+    if code and code not in languages():
+        known = ", ".join(languages())
+        raise Misuse("there is no such language", subject=code[:40], expected=known, actual=code[:40])
 
 
 def language() -> str:
