@@ -45,7 +45,7 @@ def scan_objects(engine: Engine, subjects: Subjects, run: Run, *, is_kept: bool)
         scanner = engine.identity()
         keeper = kept_verdicts(scanner) if is_kept else KeptVerdicts(None, None, scanner)
         earlier = keeper.read()
-        objects = subjects.contents.objects(scanner.unit)
+        objects = subjects.objects(scanner.unit)
         kept = {digest: earlier[digest] for digest in objects if digest in earlier}
         left = [digest for digest in objects if digest not in kept]
         work = _Work(engine, scanner, subjects, keeper, run)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import IMAGE_CONFIG_BYTES
+from bundler.core.manifest import MANIFEST
 from bundler.core.oci import Descriptor, Manifest, parse_manifest
 from bundler.core.protocols import Passed, Pieces
 from bundler.core.scan import Contents, Subject, Unit, Verdict, contents_of, not_scanned
 from bundler.errors import BundlerError, Damaged, Incomplete
 from bundler.run import Run
 from bundler.texts import text
+
+_LAYERS = ("image.layer", "image.rootfs")
+"""Words in the media types of layers, also of those that only some runtimes know: encrypted ones, for example."""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,29 @@ class Subjects:
     contents: Contents
     platforms: Mapping[Digest, str]
     absent: frozenset[Digest]
+
+    def objects(self, unit: Unit) -> tuple[Digest, ...]:
+        """The objects of a kind: those that every record must have, and for scanners of images also the unlisted ones.
+
+        Raises:
+            Damaged, Incomplete, Refused: A manifest cannot be read.
+        """
+        listed = self.contents.objects(unit)
+        return listed if unit is Unit.BLOB else (*listed, *self._unlisted(set(listed)))
+
+    def _unlisted(self, listed: set[Digest]) -> Iterator[Digest]:
+        """The manifests with layers that bundle.json calls no image: children of an index, and attachments.
+
+        A runtime may run what the exporter did not take for an image, for example one whose config has another type.
+        """
+        for number, blob in enumerate(self.bundle.manifest.blobs):
+            descriptor, digest = blob.descriptor, blob.descriptor.digest
+            if blob.kind != MANIFEST or descriptor.is_index or digest in listed or number in self.bundle.absent:
+                continue
+            content = self.bundle.read_document(descriptor)
+            layers = parse_manifest(content, descriptor.media_type, what=str(digest)).layers
+            if any(word in layer.media_type for layer in layers for word in _LAYERS):
+                yield digest
 
     def size_of(self, digest: Digest) -> int:
         """The size of an object in bytes, without what it needs."""

@@ -17,7 +17,7 @@ from bundler.core.limits import SCAN_FUTURE_SECONDS
 from bundler.core.moments import seconds_of, shown
 from bundler.core.scan.contents import Contents
 from bundler.core.scan.record import Scan, ScanRecord
-from bundler.core.scan.verdict import Finding, Scanner, Severity, State, Verdict
+from bundler.core.scan.verdict import Finding, Scanner, Severity, State, Unit, Verdict
 from bundler.core.scan.waivers import Waiver
 from bundler.errors import BundlerError
 from bundler.texts import joined, some, text
@@ -156,7 +156,7 @@ def _judge_one(
     if not fitting:
         return GateResult(name, error=_missing(name, contents, records, own))
     signed, scan = max(fitting, key=lambda pair: (seconds_of(pair[0].record.created), pair[0].id))
-    objects = contents.objects(scan.scanner.unit)
+    objects = _objects_of(contents, scan)
     waivers = [waiver for waiver in signed.record.waivers if waiver.counts_at(now)]
     used: dict[Waiver, None] = {}
     refused: list[tuple[Digest, str]] = []
@@ -174,6 +174,12 @@ def _judge_one(
             refused.append((digest, _words(weighed, verdict)))
     error = _too_old(signed, scan, demand, now) or _not_clean(name, demand, contents, refused)
     return GateResult(name, scan.scanner, signed.bare, len(objects), tuple(used), error)
+
+
+def _objects_of(contents: Contents, scan: Scan) -> tuple[Digest, ...]:
+    """The objects that must have passed: for a scanner of images also those that only the scan saw to be images."""
+    listed = contents.objects(scan.scanner.unit)
+    return listed if scan.scanner.unit is Unit.BLOB else tuple(dict.fromkeys((*listed, *scan.verdicts)))
 
 
 def _missing(

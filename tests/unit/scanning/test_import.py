@@ -15,7 +15,7 @@ from bundler.core.digest import Digest
 from bundler.core.moments import seconds_of
 from bundler.core.receipt import parse_receipt
 from bundler.core.receipt_scans import PASSED, REFUSED
-from bundler.core.scan import CLEAN, Scan, ScanRecord, Severity, Unit, Waiver, found, not_scanned
+from bundler.core.scan import CLEAN, Scan, ScanRecord, Severity, State, Unit, Waiver, found, not_scanned
 from bundler.errors import Damaged, Misuse, Several, Untrusted
 from bundler.importing.import_ import import_bundle
 from bundler.importing.request import ImportRequest, ReceiptRequest
@@ -26,6 +26,7 @@ from bundler.keys.signed_files import write_signed
 from bundler.scanning.request import ScanResult
 from bundler.transports.parsing import parse_target
 from tests.support import images
+from tests.support.attached_bundles import TRUSTED, To, write_bundle
 from tests.support.errors import raises
 from tests.support.toy_scanner import HOLE, VIRUS, toy
 from tests.unit.scanning.conftest import BASE, CLEAN_IMAGE, EVIL, EVIL_IMAGE, Scanning, export
@@ -87,6 +88,38 @@ def test_a_bundle_with_a_finding_is_refused_before_a_byte_moves_and_the_receipt_
     assert (receipt.exit_code, [each.result for each in receipt.scans]) == (5, [REFUSED])
     with raises(Untrusted, code="scan-not-clean"):
         imported("mixed", is_dry_run=True)
+
+
+def disguised(image: images.Image) -> images.Image:
+    """An image whose config has another type. Docker runs it: distribution/registry.go of moby/moby, ImageTypes."""
+    content = image.content.replace(images.OCI_CONFIG.encode(), b"application/octet-stream")
+    return images.Image(image.media_type, content, image.blobs)
+
+
+def test_an_image_that_an_index_has_and_the_bundle_does_not_list_is_seen_by_scanners_of_images(
+    made: Path, scanned: Scanning, imported: Importing
+) -> None:
+    hidden = disguised(images.image([BASE, EVIL], architecture="arm64"))
+    index = images.index([(images.image([BASE]), images.platform("amd64")), (hidden, images.platform("arm64"))])
+    export(made, "hidden", {"example.org/team/hidden:1": index})
+    record = scanned("hidden", toy("trivial", Unit.IMAGE)).record
+    assert record.scans[0].verdicts[Digest.parse(hidden.digest)].state is State.NOT_SCANNED
+    with raises(Untrusted, code="scan-not-clean") as caught:
+        imported("hidden", scans=gate(made, "trivial"))
+    assert hidden.digest in str(caught.value)
+    assert nothing_there(made)
+
+
+def test_an_image_that_is_attached_to_another_one_is_scanned_as_one(made: Path, scanned: Scanning) -> None:
+    listed, evil = images.image([BASE]), images.image([BASE, EVIL])
+    attached = write_bundle(
+        made, {EVIL_IMAGE: (listed, [To(listed, images.artifact("sbom")), To(listed, evil, ".att")])}
+    )
+    result = scanned(attached.name, toy("trivial", Unit.IMAGE), trust=TRUSTED)
+    assert result.record.scans[0].verdicts == {
+        Digest.parse(listed.digest): CLEAN,
+        Digest.parse(evil.digest): found([HOLE]),
+    }
 
 
 def signed_as(made: Path, key: str, record: ScanRecord, name: str = "forged.json") -> Path:

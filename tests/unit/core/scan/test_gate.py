@@ -78,6 +78,11 @@ VERDICTS: dict[str, tuple[Sequence[SignedRecord], dict[str, Any], str | None]] =
     "malware, and a bound": (
         [signed(scan(but={BLOBS[1]: found([VIRUS])}))], {"least": Severity.CRITICAL}, "scan-not-clean"
     ),
+    "an image that only the scan saw": (
+        [signed(scan(TRIVY, {digest("other"): not_scanned("not a container image")}))],
+        {"scanners": ("trivy",)},
+        "scan-not-clean",
+    ),
     "a verdict on another object": ([signed(scan(but={digest("other"): found([VIRUS])}))], {}, None),
     "no verdict at all": ([signed(scan(but=dict.fromkeys(BLOBS)))], {}, "scan-not-clean"),
     "an earlier clean record": (
