@@ -29,7 +29,7 @@ from bundler.scanning.judged import judge_scans
 from bundler.scanning.kept import prune
 from bundler.scanning.objects import scan_objects
 from bundler.scanning.request import ScanRequest, ScanResult
-from bundler.scanning.results import write_results
+from bundler.scanning.results import check_results, write_results
 from bundler.scanning.served import with_registry
 from bundler.scanning.subjects import subjects_of
 from bundler.system.bundle_paths import locals_of
@@ -57,6 +57,7 @@ def scan(request: ScanRequest, run: Run | None = None) -> ScanResult:
     run = run or Run()
     key = read_private_key(request.key_path, request.key_passphrases, run.listener) if request.key_path else None
     there = _there_already(request)
+    check_results(request)
     engines = engines_of(request)
     created = request.now()
     with open_series(

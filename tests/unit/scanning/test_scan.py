@@ -319,3 +319,22 @@ def test_each_kind_of_verdict_is_recorded(scanned: Scanning) -> None:
     result = scanned("mixed", engine)
     assert [each.state for each in verdicts(result).values()] == [State.FOUND, State.NOT_SCANNED]
     assert result.exit_code == 5
+
+
+def test_results_for_other_programs_replace_only_their_like(made: Path, scanned: Scanning) -> None:
+    other, link, bundle = made / "notes.txt", made / "link.json", made / "clean" / "SHA256SUMS"
+    other.write_text("mine")
+    link.symlink_to(other)
+    before = bundle.read_bytes()
+    for field in ("sarif", "cyclonedx"):
+        for taken in (other, link, bundle, made / "clean" / "new.json", made / "clean.scan.json"):
+            with raises(Misuse, subject=str(taken)):
+                scanned("clean", **{field: taken})
+        with raises(LocalStorage):
+            scanned("clean", **{field: made / "no" / "folder.json"})
+    with raises(Misuse, subject=str(made / "both.json")):
+        scanned("clean", sarif=made / "both.json", cyclonedx=made / "both.json")
+    assert (other.read_text(), bundle.read_bytes()) == ("mine", before)
+    assert not (made / "clean.scan.json").exists()
+    for _ in range(2):
+        scanned("clean", sarif=made / "new.sarif", cyclonedx=made / "new.json")
