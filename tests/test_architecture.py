@@ -188,7 +188,7 @@ ALLOWED = {
 DOORS = {
     "backports": "stores/compression.py",
     "boto3": "bundle/s3/client.py",  # the extra bundler[s3]
-    "botocore": "bundle/s3/client.py",  # the part of boto3 that has its errors
+    "botocore": ("bundle/s3/client.py", "bundle/s3/botocore_errors.py"),  # comes with boto3
     "click": "cli/",
     "cryptography": (
         "bundle/signing",

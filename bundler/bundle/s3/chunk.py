@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from bundler.bundle.chunk import ChunkMember
 from bundler.bundle.chunk_progress import ChunkProgress
-from bundler.bundle.s3.client import NoUpload, ObjectChanged, ObjectFacts, S3Client
+from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
+from bundler.bundle.s3.client import ObjectFacts, S3Client
 from bundler.bundle.s3.reading import S3File
 from bundler.bundle.s3.upload_log import SentPart, UploadLog
 from bundler.core import tar

@@ -1,4 +1,4 @@
-"""Talks to S3: the only module that imports boto3, from the extra ``bundler[s3]``.
+"""Talks to S3 by boto3, from the extra ``bundler[s3]``. `bundler.bundle.s3.botocore_errors` turns its errors into ours.
 
 Credentials, profiles, endpoints, proxies and CA bundles are found as the AWS tools find them, by botocore, and stay in
 it: nothing of them is in a value, a message or a log of ours. Requests are retried here alone, by botocore's standard
@@ -11,63 +11,25 @@ from __future__ import annotations
 
 import threading
 from base64 import b64encode
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bundler import __version__
+from bundler.bundle.s3.botocore_errors import SAID_CHARACTERS, NoObject, NoUpload, ObjectChanged, senseless, talking
 from bundler.core.frozen import frozen
 from bundler.core.limits import FOLDER_ENTRIES, S3_PARTS
 from bundler.core.s3_path import S3Path
-from bundler.errors import BundlerError, Damaged, Denied, Misuse, NotFound, Refused, Unavailable
+from bundler.errors import Damaged, Misuse
 from bundler.texts import text
-
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
 
 _ATTEMPTS = 6
 """The attempts of one request, unless AWS_MAX_ATTEMPTS or the profile says another number: about a minute."""
 _CONNECT_SECONDS = 20
 _READ_SECONDS = 60
 _CONNECTIONS = 64
-_SAID_CHARACTERS = 200
-
-_NO_BUCKET = frozenset({"NoSuchBucket"})
-_NO_OBJECT = frozenset({"404", "NoSuchKey", "NotFound"})
-_DENIED = frozenset(
-    {
-        "401",
-        "403",
-        "AccessDenied",
-        "AccountProblem",
-        "AllAccessDisabled",
-        "ExpiredToken",
-        "Forbidden",
-        "InvalidAccessKeyId",
-        "InvalidToken",
-        "SignatureDoesNotMatch",
-    }
-)
-_TAKEN = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
-_BAD_BYTES = frozenset({"BadDigest", "InvalidDigest", "InvalidPart", "XAmzContentSHA256Mismatch"})
-_OTHER_REGION = frozenset(
-    {"301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
-)
-_BUSY = frozenset({"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "429"})
-
-
-class NoObject(NotFound):
-    """There is no object of this key."""
-
-
-class NoUpload(NotFound):
-    """There is no multipart upload of this id any more."""
-
-
-class ObjectChanged(Refused):
-    """A condition of a request failed: there is an object already, or another one than before."""
 
 
 @frozen
@@ -117,7 +79,7 @@ class ObjectStream:
         Raises:
             Unavailable: The connection broke.
         """
-        with _talking(self._path):
+        with talking(self._path):
             return int(self._body.readinto(view))
 
     def close(self) -> None:
@@ -142,10 +104,10 @@ class S3Client:
         """
         files: list[tuple[str, int]] = []
         folders: list[str] = []
-        with _talking(folder):
+        with talking(folder):
             for page in self._pages("list_objects_v2", folder, Prefix=folder.prefix, Delimiter="/"):
                 if not page.keys() & {"IsTruncated", "KeyCount", "Name"}:
-                    raise _senseless(str(folder))  # well-formed, as the page of a proxy may be
+                    raise senseless(str(folder))  # well-formed, as the page of a proxy may be
                 for each in page.get("Contents", ()):
                     name = each["Key"].removeprefix(folder.prefix)
                     if name:  # a key that ends with a slash is the "folder" itself, as consoles make it
@@ -166,7 +128,7 @@ class S3Client:
             Refused, Unavailable: S3 does not say.
         """
         try:
-            with _talking(path):
+            with talking(path):
                 found = self._client.head_object(Bucket=path.bucket, Key=path.key)
                 return ObjectFacts(int(found["ContentLength"]), str(found["ETag"]))
         except NoObject:
@@ -189,7 +151,7 @@ class S3Client:
         wanted = f"bytes={begin}-{'' if end is None else end - 1}"
         condition = {"IfMatch": etag} if etag is not None else {}
         try:
-            with _talking(path):
+            with talking(path):
                 found = self._client.get_object(Bucket=path.bucket, Key=path.key, Range=wanted, **condition)
                 stream = ObjectStream(path, found["Body"], _facts_of_range(path, found, begin, end))
         except ObjectChanged as error:
@@ -207,7 +169,7 @@ class S3Client:
             Damaged: S3 got other bytes.
             Refused, Unavailable: S3 does not take it.
         """
-        with _talking(path):
+        with talking(path):
             made = self._client.put_object(
                 Bucket=path.bucket, Key=path.key, Body=content, ChecksumSHA256=_base64(sha256), IfNoneMatch="*"
             )
@@ -219,7 +181,7 @@ class S3Client:
         Raises:
             Refused, Unavailable: S3 does not remove it.
         """
-        with _talking(path):
+        with talking(path):
             self._client.delete_object(Bucket=path.bucket, Key=path.key)
 
     # Multipart uploads
@@ -230,7 +192,7 @@ class S3Client:
         Raises:
             Refused, Unavailable: S3 does not take it.
         """
-        with _talking(path):
+        with talking(path):
             made = self._client.create_multipart_upload(
                 Bucket=path.bucket, Key=path.key, ChecksumAlgorithm="SHA256", ContentType="application/x-tar"
             )
@@ -244,7 +206,7 @@ class S3Client:
             Damaged: S3 got other bytes.
             Refused, Unavailable: S3 does not take it.
         """
-        with _talking(path):
+        with talking(path):
             made = self._client.upload_part(
                 Bucket=path.bucket,
                 Key=path.key,
@@ -263,7 +225,7 @@ class S3Client:
             Refused, Unavailable: S3 does not list them.
         """
         found: dict[int, Part] = {}
-        with _talking(path):
+        with talking(path):
             for page in self._pages("list_parts", path, Key=path.key, UploadId=upload):
                 for each in page.get("Parts", ()):
                     found[int(each["PartNumber"])] = Part(int(each["Size"]), str(each["ETag"]))
@@ -289,7 +251,7 @@ class S3Client:
             {"PartNumber": number, "ETag": etag, "ChecksumSHA256": _base64(sha256)}
             for number, (etag, sha256) in sorted(parts.items())
         ]
-        with _talking(path):
+        with talking(path):
             self._client.complete_multipart_upload(
                 Bucket=path.bucket,
                 Key=path.key,
@@ -304,7 +266,7 @@ class S3Client:
         Raises:
             Refused, Unavailable: S3 does not do it.
         """
-        with suppress(NoUpload, NoObject), _talking(path):
+        with suppress(NoUpload, NoObject), talking(path):
             self._client.abort_multipart_upload(Bucket=path.bucket, Key=path.key, UploadId=upload)
 
     def uploads_in(self, folder: S3Path) -> list[Upload]:
@@ -314,7 +276,7 @@ class S3Client:
             Refused, Unavailable: S3 does not list them.
         """
         found: list[Upload] = []
-        with _talking(folder):
+        with talking(folder):
             for page in self._pages("list_multipart_uploads", folder, Prefix=folder.prefix):
                 for each in page.get("Uploads", ()):
                     path = S3Path(folder.bucket, str(each["Key"]))
@@ -353,7 +315,7 @@ def _made() -> S3Client:
         raise Misuse(
             "s3:// needs boto3, which is not installed", hint="install it with: pip install 'bundler[s3]'"
         ) from error
-    with _talking(None):
+    with talking(None):
         session = boto3.session.Session()
         retries: dict[str, object] = {"mode": "standard"}
         if session._session.get_config_variable("max_attempts") is None:
@@ -401,7 +363,7 @@ def _facts_of_range(path: S3Path, found: Mapping[str, Any], begin: int, end: int
         "S3 sent other bytes of the object than were asked for",
         subject=str(path),
         expected=text("bytes {first}-{last}", first=begin, last="" if end is None else end - 1),
-        actual=said[:_SAID_CHARACTERS] or text("no Content-Range"),
+        actual=said[:SAID_CHARACTERS] or text("no Content-Range"),
         hint="the server or a proxy before it does not follow HTTP Range",
     )
 
@@ -411,112 +373,4 @@ def _replaced(path: S3Path) -> Damaged:
         "the object was replaced while it was read",
         subject=str(path),
         hint="find out who writes there, then run the same command again",
-    )
-
-
-@contextmanager
-def _talking(path: S3Path | None) -> Generator[None, None, None]:
-    """Turns the errors of botocore into ours."""
-    from botocore import exceptions
-    from botocore.parsers import ResponseParserError
-
-    where = None if path is None else str(path)
-    try:
-        yield
-    except exceptions.ClientError as error:
-        raise _answered(error, path) from error
-    except exceptions.SSLError as error:
-        raise Refused(
-            "the certificate of the S3 server is not trusted",
-            subject=where,
-            hint="name its CA with AWS_CA_BUNDLE, or with ca_bundle in ~/.aws/config",
-        ) from error
-    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
-        raise Unavailable(
-            text("the connection to S3 failed: {name}", name=type(error).__name__),
-            subject=where,
-            hint="check AWS_ENDPOINT_URL_S3 and the network, then run the same command again",
-        ) from error
-    except exceptions.IncompleteReadError as error:
-        raise Unavailable("S3 ended its answer early", subject=where, hint="run the same command again") from error
-    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
-        raise _no_credentials(where) from error
-    except (exceptions.PaginationError, ResponseParserError, LookupError, TypeError) as error:
-        raise _senseless(where) from error
-    except exceptions.BotoCoreError as error:
-        # A wrong profile, endpoint, region or token cache. The text of the error may hold values of the configuration.
-        raise Misuse(
-            text("the configuration for S3 is wrong: {name}", name=type(error).__name__),
-            subject=where,
-            hint="check AWS_PROFILE, AWS_ENDPOINT_URL_S3 and ~/.aws/config, for example with: aws s3 ls",
-        ) from error
-    except ValueError as error:  # "Invalid endpoint: …", without a class of its own
-        if path is not None:
-            raise _senseless(where) from error
-        raise Misuse(
-            "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is not an address", subject=where, hint="give https://HOST[:PORT]"
-        ) from error
-
-
-def _senseless(where: str | None) -> Damaged:
-    return Damaged(
-        "the answer is none of S3",
-        subject=where,
-        hint="check AWS_ENDPOINT_URL_S3: it may lead to a proxy, or to another server",
-    )
-
-
-def _no_credentials(where: str | None) -> Misuse:
-    return Misuse(
-        "there are no credentials for S3",
-        subject=where,
-        hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run: aws configure",
-    )
-
-
-def _answered(error: ClientError, path: S3Path | None) -> BundlerError:
-    """The error for an answer of S3."""
-    answer: Mapping[str, Any] = error.response
-    code = str(answer.get("Error", {}).get("Code", ""))
-    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    said = code[:_SAID_CHARACTERS] or str(status)
-    where = None if path is None else str(path)
-    if code in _NO_BUCKET:
-        bucket = path.bucket if path else ""
-        return NotFound(
-            text("there is no bucket {bucket}", bucket=bucket),
-            subject=where,
-            said=said,
-            hint="create the bucket, or check its name and AWS_ENDPOINT_URL_S3",
-        )
-    if code == "NoSuchUpload":
-        return NoUpload("S3 does not have this upload any more", subject=where, said=said)
-    if code in _NO_OBJECT:
-        return NoObject("there is no such object", subject=where, said=said)
-    if code in _DENIED:
-        return Denied(
-            "S3 denies access",
-            subject=where,
-            said=said,
-            hint="ask for s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload there",
-        )
-    if code == "RequestTimeTooSkewed":
-        return Refused(
-            "S3 says that the clock of this machine is wrong", subject=where, said=said, hint="set the clock"
-        )
-    if code in _TAKEN:
-        return ObjectChanged("there is another object of this key", subject=where, said=said)
-    if code in ("416", "InvalidRange"):
-        return Damaged("the object is shorter than it was", subject=where, said=said, hint="copy this file again")
-    if code in _BAD_BYTES:
-        return Damaged("S3 got other bytes than were sent", subject=where, said=said, hint="run the same command again")
-    if code in _OTHER_REGION:
-        return Misuse("the bucket is in another region", subject=where, said=said, hint="set AWS_REGION to its region")
-    if status >= 500 or code in _BUSY:
-        return Unavailable("S3 does not do it now", subject=where, said=said, hint="run the same command again later")
-    return Refused(
-        "S3 refuses the request",
-        subject=where,
-        said=said,
-        hint="docs/s3.md lists the requests that a store must support",
     )

@@ -19,8 +19,9 @@ from bundler.bundle.journal_file import JournalFile, OpenJournal
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.partial_state import PartialState
 from bundler.bundle.restore_script import restore_script
+from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
 from bundler.bundle.s3.chunk import S3Chunk, Sending, are_there
-from bundler.bundle.s3.client import NoUpload, ObjectChanged, S3Client, s3_client
+from bundler.bundle.s3.client import S3Client, s3_client
 from bundler.bundle.s3.reading import read_object
 from bundler.bundle.s3.upload_log import SentPart, UploadLog
 from bundler.bundle.signing import PrivateKey

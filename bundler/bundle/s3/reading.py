@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bundler.bundle.s3.client import NoObject, ObjectFacts, Objects, ObjectStream, s3_client
+from bundler.bundle.s3.botocore_errors import NoObject
+from bundler.bundle.s3.client import ObjectFacts, Objects, ObjectStream, s3_client
 from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, Damaged, Incomplete, Unavailable
 from bundler.texts import text

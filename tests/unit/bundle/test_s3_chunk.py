@@ -10,8 +10,9 @@ import pytest
 
 from bundler.bundle.lanes import Lanes
 from bundler.bundle.s3 import chunk as chunk_module, partial as partial_module
+from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
 from bundler.bundle.s3.chunk import are_there, part_bytes
-from bundler.bundle.s3.client import NoUpload, ObjectChanged, ObjectFacts, Objects, Part
+from bundler.bundle.s3.client import ObjectFacts, Objects, Part
 from bundler.bundle.s3.partial import S3Partial
 from bundler.bundle.writer import BundleWriter
 from bundler.core.journal import ExportStart
