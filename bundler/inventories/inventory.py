@@ -20,7 +20,7 @@ from bundler.exporting.many_images import entry_for
 from bundler.inventories.contents import contents_of
 from bundler.inventories.request import InventoryRequest, InventoryResult
 from bundler.keys.private_key import read_private_key
-from bundler.keys.signed_files import Demand, check_writable, refuse_taken, signature_path, write_signed
+from bundler.keys.signed_files import Demand, check_signed_already, check_writable, refuse_taken, write_signed
 from bundler.keys.statements import read_inventory
 from bundler.run import Run, paces_of
 from bundler.stores.opened import Stores
@@ -107,12 +107,7 @@ def _complete_already(output: Path, there: Inventory, made: Inventory, key: Priv
             hint=text("write the new inventory to another file, and compare: bundler diff {output} NEW", output=output),
         )
     content = b"".join(there.to_json())
-    if key is not None:
-        signature = signature_path(output, key.id)
-        if not signature.is_file() or signature.read_bytes() != key.sign(content):
-            raise Misuse(
-                "the file exists, and this key has not signed it", subject=str(output), hint="choose another name"
-            )
+    check_signed_already(output, content, key)
     return InventoryResult(output, hashlib.sha256(content).hexdigest(), there, key.id if key else None, is_old=True)
 
 

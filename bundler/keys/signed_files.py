@@ -19,7 +19,7 @@ from bundler.core.limits import INVENTORY_BYTES, NEED_LIST_BYTES, RECEIPT_BYTES,
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.system.durable_files import place_durably
-from bundler.system.files import read_bounded
+from bundler.system.files import holds, read_bounded
 from bundler.texts import some, text
 
 
@@ -172,6 +172,16 @@ def write_signed(path: Path, content: bytes, key: PrivateKey | None) -> None:
     if key is not None:
         place_durably(signature_path(path, key.id), key.sign(content))
     place_durably(path, content)
+
+
+def check_signed_already(path: Path, content: bytes, key: PrivateKey | None) -> None:
+    """Checks that an existing document has the signature of a key; without a key it needs none.
+
+    Raises:
+        Misuse: It has not.
+    """
+    if key is not None and not holds(signature_path(path, key.id), key.sign(content)):
+        raise Misuse("the file exists, and this key has not signed it", subject=str(path), hint="choose another name")
 
 
 def signature_path(document: Path, key_id: str) -> Path:

@@ -22,7 +22,7 @@ from bundler.errors import BundlerError, Misuse
 from bundler.keys.open_bundle import open_series
 from bundler.keys.private_key import read_private_key
 from bundler.keys.scan_records import ENDING, read_scan_record
-from bundler.keys.signed_files import Demand, check_writable, refuse_taken, signature_path, write_signed
+from bundler.keys.signed_files import Demand, check_signed_already, check_writable, refuse_taken, write_signed
 from bundler.run import Run
 from bundler.scanning.engines import engines_of
 from bundler.scanning.judged import judge_scans
@@ -171,10 +171,5 @@ def _written(result: ScanResult, there: ScanRecord | None, key: PrivateKey | Non
             hint=text("write the new record to another file: -o NEW.json; it needs no second scan"),
         )
     content = b"".join(there.to_json())
-    if key is not None:
-        signature = signature_path(output, key.id)
-        if not signature.is_file() or signature.read_bytes() != key.sign(content):
-            raise Misuse(
-                "the file exists, and this key has not signed it", subject=str(output), hint="choose another name"
-            )
+    check_signed_already(output, content, key)
     return replace(result, id=hashlib.sha256(content).hexdigest(), record=there, is_old=True)
