@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from bundler.core.limits import SCAN_OUTPUT_BYTES, SCAN_SECONDS, SCANNED_BYTES, SCANNER_SECONDS
@@ -24,10 +23,9 @@ from bundler.hooks.clamav_database import read_database
 from bundler.hooks.clamav_words import ABOVE_A_LIMIT, STREAM_LIMIT, scanner_of, verdict_of
 from bundler.hooks.clamd import Clamd, ClamdFailed
 from bundler.hooks.own_clamd import own_clamd
-from bundler.hooks.programs import find_program, is_installed, run_program
+from bundler.hooks.programs import find_program, is_installed, private_folder, run_program, unchecked
 from bundler.hooks.unpacked import Unscannable, unpacked
 from bundler.system import buffers
-from bundler.system.places import scratch_folder
 from bundler.texts import text
 
 SOCKETS = (Path("/run/clamav/clamd.ctl"), Path("/run/clamd.scan/clamd.sock"), Path("/run/clamav/clamd.sock"))
@@ -142,7 +140,7 @@ class Daemon(ClamAV):
         Raises:
             Unavailable: It does not answer.
         """
-        said = scanner_of(self._clamd.ask("VERSION", _nothing))
+        said = scanner_of(self._clamd.ask("VERSION", unchecked))
         return said if self._database is None else _with_database(said, self._database)
 
     def scan(self, subject: Subject) -> Verdict:
@@ -178,7 +176,7 @@ class Clamscan(ClamAV):
         Raises:
             Unavailable: It fails.
         """
-        verdict = self._verdict(buffers.pieces_in(b"bundler", 0), _nothing)
+        verdict = self._verdict(buffers.pieces_in(b"bundler", 0), unchecked)
         if verdict is not CLEAN:
             raise Unavailable(
                 text("clamscan does not work here: {reason}", reason=verdict.reason),
@@ -197,7 +195,7 @@ class Clamscan(ClamAV):
             [str(self._program), "--version", *self._database_flag],
             seconds=SCANNER_SECONDS,
             output_bytes=SCAN_OUTPUT_BYTES,
-            check=_nothing,
+            check=unchecked,
         )
         said = scanner_of(heard.output.decode("utf-8", "replace").partition("\n")[0])
         if not said.version:
@@ -212,14 +210,14 @@ class Clamscan(ClamAV):
             return not_scanned(problem.reason)
 
     def _verdict(self, pieces: Pieces, check: Callable[[], object]) -> Verdict:
-        with TemporaryDirectory(prefix="bundler-scan-", dir=scratch_folder()) as folder:
+        with private_folder() as folder:
             options = [f"--{name}={value}" for name, value in _LIMITS]
             heard = run_program(
                 [str(self._program), *self._database_flag, *options, f"--tempdir={folder}", "--no-summary", "-"],
                 seconds=SCAN_SECONDS,
                 output_bytes=SCAN_OUTPUT_BYTES,
                 check=check,
-                writable=(Path(folder),),
+                writable=(folder,),
                 given=pieces,
             )
         if heard.is_flood or heard.ended.is_overdue or heard.ended.code not in (0, 1):
@@ -307,7 +305,7 @@ def _check_limits(clamd: Clamd) -> None:
         Unavailable: It does not answer.
     """
     try:
-        reply = clamd.scan(buffers.pieces_in(_nested(), 0), seconds=SCANNER_SECONDS, check=_nothing)
+        reply = clamd.scan(buffers.pieces_in(_nested(), 0), seconds=SCANNER_SECONDS, check=unchecked)
     except ClamdFailed as failure:
         raise clamd.silent(failure) from failure
     if ABOVE_A_LIMIT not in reply.line:
@@ -328,7 +326,3 @@ def _nested() -> bytes:
         made = zlib.compressobj(wbits=31)
         content = made.compress(content) + made.flush()
     return content
-
-
-def _nothing() -> None:
-    """No check: these questions are short."""

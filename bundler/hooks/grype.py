@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bundler.core.limits import SCAN_OUTPUT_BYTES, SCAN_REPORT_BYTES, SCAN_SECONDS, SCANNER_SECONDS
 from bundler.core.scan import Scanner, Subject, Verdict, failed, not_scanned
 from bundler.errors import Damaged, Misuse, Unavailable
 from bundler.hooks.grype_report import scanner_of, verdict_of, version_of
 from bundler.hooks.images import ReadyImage, check_bytes, ready_image
-from bundler.hooks.programs import Heard, find_program, run_program
+from bundler.hooks.programs import Heard, find_program, folder_variables, private_folder, run_program, unchecked
 from bundler.system import places
 
 _INSTALL = "install Grype: see oss.anchore.com, Installation"
+_NO_HOME = Path("/nonexistent")
 _OFFLINE = {
     "GRYPE_CHECK_FOR_APP_UPDATE": "false",
     "GRYPE_DB_AUTO_UPDATE": "false",
@@ -52,8 +52,7 @@ def find_grype(*, database: Path | None = None) -> Grype:
 
 
 def _own_cache() -> Path:
-    cache = places.named_by("XDG_CACHE_HOME") or (places.home_folder() or Path("/nonexistent")) / ".cache"
-    return places.named_by("GRYPE_DB_CACHE_DIR") or cache / "grype" / "db"
+    return places.named_by("GRYPE_DB_CACHE_DIR") or (places.cache_of("grype") or _NO_HOME) / "db"
 
 
 class Grype:
@@ -128,9 +127,9 @@ class Grype:
 
     def _asked(self, *arguments: str) -> Heard:
         """The answer to a question about itself."""
-        with TemporaryDirectory(prefix="bundler-scan-", dir=places.scratch_folder()) as name:
+        with private_folder() as folder:
             return self._run(
-                arguments, Path(name), seconds=SCANNER_SECONDS, output_bytes=SCAN_OUTPUT_BYTES, check=_nothing
+                arguments, folder, seconds=SCANNER_SECONDS, output_bytes=SCAN_OUTPUT_BYTES, check=unchecked
             )
 
     def _run(
@@ -143,7 +142,6 @@ class Grype:
         check: Callable[[], object],
         ports: tuple[int, ...] = (),
     ) -> Heard:
-        home = str(folder)
         return run_program(
             [str(self._program), *arguments],
             seconds=seconds,
@@ -154,17 +152,11 @@ class Grype:
             environment={
                 **_OFFLINE,
                 "GRYPE_DB_CACHE_DIR": str(self._database),
-                "HOME": home,
-                "TMPDIR": home,
-                "XDG_CACHE_HOME": home,
-                "DOCKER_CONFIG": home,
+                **folder_variables(folder),
+                "XDG_CACHE_HOME": str(folder),
             },
         )
 
 
 def _place(image: ReadyImage) -> str:
     return f"oci-dir:{image.layout}" if image.layout is not None else f"registry:{image.reference}"
-
-
-def _nothing() -> None:
-    """No check: this question is short."""

@@ -9,14 +9,13 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bundler.core.frozen import frozen
 from bundler.core.mapping import scoped_path
 from bundler.core.reference import Reference
 from bundler.core.scan import Subject
 from bundler.errors import LocalStorage
-from bundler.system.places import scratch_folder
+from bundler.hooks.programs import private_folder
 
 
 @frozen
@@ -48,8 +47,7 @@ def ready_image(subject: Subject, registry: str | None) -> Generator[ReadyImage,
         LocalStorage: There is no room.
         BundlerError: As `SubjectBlobs.open`.
     """
-    with TemporaryDirectory(prefix="bundler-scan-", dir=scratch_folder()) as name:
-        folder = Path(name)
+    with private_folder() as folder:
         if registry is not None:
             port = int(registry.rpartition(":")[2])
             yield ReadyImage(folder, served_reference(subject, registry), (port,))

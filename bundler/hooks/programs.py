@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.system.confined import PLAIN_ENVIRONMENT, Bounds, Ended, run_confined
+from bundler.system.places import scratch_folder
 
 _NICENESS = 10
 """A scan must not take the processor from what else this machine does."""
@@ -133,6 +136,22 @@ def run_service(command: Sequence[str], *, check: Callable[[], object], writable
     """
     ended = run_confined(command, _bounds(writable, (), None), said=_ignored, check=check)
     return Heard(ended, b"").fault
+
+
+@contextmanager
+def private_folder() -> Generator[Path, None, None]:
+    """A scratch folder for one run of a program, for as long as the block lasts."""
+    with TemporaryDirectory(prefix="bundler-scan-", dir=scratch_folder()) as name:
+        yield Path(name)
+
+
+def folder_variables(folder: Path) -> dict[str, str]:
+    """The variables that keep a program in one folder: no login and no setting of the user is in it."""
+    return {"HOME": str(folder), "TMPDIR": str(folder), "DOCKER_CONFIG": str(folder)}
+
+
+def unchecked() -> None:
+    """The ``check`` of a question that is short: nothing ends it before its time."""
 
 
 def _ignored(piece: bytes) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bundler.core.limits import SCAN_OUTPUT_BYTES, SCAN_REPORT_BYTES, SCAN_SECONDS, SCANNER_SECONDS
 from bundler.core.scan import Scanner, Subject, Verdict, failed, not_scanned
 from bundler.errors import Damaged, Misuse, Unavailable
 from bundler.hooks.images import ReadyImage, check_bytes, ready_image
-from bundler.hooks.programs import find_program, run_program
+from bundler.hooks.programs import find_program, folder_variables, private_folder, run_program, unchecked
 from bundler.hooks.trivy_report import scanner_of, verdict_of
 from bundler.system import places
 from bundler.texts import text
@@ -50,8 +49,7 @@ def find_trivy(*, database: Path | None = None) -> Trivy:
 
 
 def _own_cache() -> Path:
-    cache = places.named_by("XDG_CACHE_HOME") or (places.home_folder() or Path("/nonexistent")) / ".cache"
-    return places.named_by("TRIVY_CACHE_DIR") or cache / "trivy"
+    return places.named_by("TRIVY_CACHE_DIR") or places.cache_of("trivy") or Path("/nonexistent")
 
 
 def _databases(folder: Path) -> dict[str, Path]:
@@ -107,16 +105,15 @@ class Trivy:
             Unavailable: It does not say them.
             Misuse: It has no database.
         """
-        with TemporaryDirectory(prefix="bundler-scan-", dir=places.scratch_folder()) as name:
-            folder = Path(name)
+        with private_folder() as folder:
             command = [str(self._program), "version", "--format=json", f"--cache-dir={self._cache(folder)}"]
             heard = run_program(
                 command,
                 seconds=SCANNER_SECONDS,
                 output_bytes=SCAN_OUTPUT_BYTES,
-                check=_nothing,
+                check=unchecked,
                 writable=(folder,),
-                environment=_environment(folder),
+                environment=folder_variables(folder),
             )
         try:
             if heard.ended.code != 0:
@@ -145,7 +142,7 @@ class Trivy:
                 check=subject.check,
                 writable=(image.folder,),
                 ports=image.ports,
-                environment=_environment(image.folder),
+                environment=folder_variables(image.folder),
             )
         if heard.ended.code != 0:
             check_bytes(subject)
@@ -165,11 +162,3 @@ def _place(image: ReadyImage) -> list[str]:
     if image.layout is not None:
         return [f"--input={image.layout}"]
     return ["--image-src=remote", image.reference]
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {"HOME": str(folder), "TMPDIR": str(folder), "DOCKER_CONFIG": str(folder)}
-
-
-def _nothing() -> None:
-    """No check: this question is short."""

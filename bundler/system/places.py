@@ -49,6 +49,11 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     return _own("XDG_CACHE_HOME", ".cache", environment)
 
 
+def cache_of(program: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Returns the cache folder of another program: ``$XDG_CACHE_HOME/PROGRAM``; None without a home folder."""
+    return _below("XDG_CACHE_HOME", ".cache", program, environment)
+
+
 def runtime_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Returns ``$XDG_RUNTIME_DIR``, where podman and skopeo keep their logins; None if it is not set."""
     return _absolute(environment.get("XDG_RUNTIME_DIR"))
@@ -88,9 +93,13 @@ def named_by(variable: str, environment: Mapping[str, str] = os.environ) -> Path
 
 
 def _own(variable: str, below_home: str, environment: Mapping[str, str]) -> Path | None:
+    return _below(variable, below_home, "bundler", environment)
+
+
+def _below(variable: str, below_home: str, name: str, environment: Mapping[str, str]) -> Path | None:
     home = home_folder(environment)
     base = _absolute(environment.get(variable)) or (home / below_home if home else None)
-    return base / "bundler" if base else None
+    return base / name if base else None
 
 
 def _absolute(text: str | None) -> Path | None:

@@ -208,3 +208,10 @@ def test_a2_commands_say_what_a_user_without_a_home_folder_must_give(
         assert "there is no folder for trusted keys" in capsys.readouterr().err
     assert cli.run(["import", str(planted), "--to", "r.example", "--insecure-no-signature"]) == 2
     assert "--receipt FILE" in capsys.readouterr().err
+
+
+def test_the_cache_of_another_program_is_where_that_program_has_it(homeless):
+    assert places.cache_of("grype", {"HOME": "/home/u"}) == Path("/home/u/.cache/grype")
+    assert places.cache_of("grype", {"HOME": "/home/u", "XDG_CACHE_HOME": "/srv/cache"}) == Path("/srv/cache/grype")
+    assert places.cache_of("grype", {"HOME": "/home/u", "XDG_CACHE_HOME": "planted"}) == Path("/home/u/.cache/grype")
+    assert places.cache_of("grype", {}) is None
