@@ -19,6 +19,7 @@ from bundler.lists.table import KINDS, read_list
 from bundler.transport_table import DEFAULT, prefixes
 from bundler.transports.parsing import parse_image
 from bundler.transports.transport import transport_of
+from tests.fuzz.targets import TARGETS
 from tests.support.tables import each_case
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +55,10 @@ def test_every_example_of_the_help_is_a_command_that_is_understood(command):
         words = re.split(r"\s{2,}", example)[0].split()
         assert words[:2] == ["bundler", command]
         COMMANDS[command].make_context(command, words[2:])
+
+
+def test_readme_counts_the_parsers_that_are_fuzzed():
+    assert f"| {len(TARGETS)} of them under hypothesis and atheris;" in README
 
 
 def test_readme_and_help_name_every_transport():

@@ -31,8 +31,8 @@ from bundler.system.files import of_medium, read_into
 
 _END_OF_HEAD = b"\r\n\r\n"
 _LINGER_SECONDS = 2.0
-_SENDFILE_BYTES = 64 << 20
-"""The most bytes of one call of ``sendfile``, so that a server that ends is not kept."""
+_SENDFILE_BYTES = 1 << 20
+"""The most bytes of one call of ``sendfile``, which waits for its client again and again: a slow one is found then."""
 
 _NO_CONTENT: Final = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.NO_CONTENT})
 
@@ -204,8 +204,7 @@ class Client:
                 count = min(end - offset, _SENDFILE_BYTES)
                 since = time.monotonic()
                 sent = self._sendfile(part.file, offset, count)
-                is_slow = sent < SERVED_PIECE_BYTES and time.monotonic() - since > SERVED_STALL_SECONDS / 2
-                if sent < count and (is_slow or not sent):  # nothing is sent of a file that became shorter
+                if not sent or _is_slow(sent, time.monotonic() - since):  # none of a file that became shorter
                     raise Gone
                 offset += sent
 
@@ -221,6 +220,11 @@ class Client:
         """Sets the time that one system call may take."""
         micros = max(1000, int(seconds * 1e6))
         self._socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", *divmod(micros, 1_000_000)))
+
+
+def _is_slow(sent_bytes: int, seconds: float) -> bool:
+    """True if a client took less than `SERVED_PIECE_BYTES` in each `SERVED_STALL_SECONDS` of a long time."""
+    return seconds > SERVED_STALL_SECONDS / 2 and sent_bytes * SERVED_STALL_SECONDS < SERVED_PIECE_BYTES * seconds
 
 
 def _begins_request(content: bytes) -> bool:

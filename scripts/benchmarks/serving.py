@@ -20,7 +20,7 @@ from statistics import median
 
 from benchmarks.contestants import Bundler, Curl
 from benchmarks.corpus import Corpus
-from benchmarks.measuring import GIB, MIB, BenchError
+from benchmarks.measuring import GIB, MIB, BenchError, files_in, warm
 from benchmarks.registry import OwnRegistry
 
 CONNECTIONS = 200
@@ -47,8 +47,8 @@ class ServeRun:
 
     Attributes:
         size_bytes: The bytes of one pull.
-        first: The first pull from bundler, which hashes.
-        ours: The median of the others.
+        first: The median of the first pulls from bundler, each from a new server, which hashes.
+        ours: The median of the second ones.
         peer: The median of those from docker-registry.
         peak_rss_bytes: The peak of bundler's memory in these.
         crowd_rss_bytes: The peak with 200 connections that all receive a blob.
@@ -79,19 +79,21 @@ def run_serve(bundler: Bundler, curl: Curl, corpus: Corpus, work: Path, rounds: 
     bundler.export(folder)
     with OwnRegistry(work / "peer") as registry:
         bundler.import_(folder, registry.host)
+        for path in files_in(folder):
+            warm(path)
+        curl.fetch(registry.host, work / "warm.config")  # both have their files in the page cache
         time.sleep(_SETTLE_SECONDS)
-        with _serving(bundler.serve_command(folder)) as (process, host):
-            curl.fetch(registry.host, work / "warm.config")  # both have their files in the page cache, and connections
-            first = _pull(curl, host, process, work)
-            ours, peer = [], []
-            for _ in range(max(2, rounds)):
+        first, ours, peer, peaks, crowds = [], [], [], [], []
+        for _ in range(max(2, rounds)):
+            with _serving(bundler.serve_command(folder)) as (process, host):
                 peer.append(_pull(curl, registry.host, registry.process, work))
+                first.append(_pull(curl, host, process, work))
                 ours.append(_pull(curl, host, process, work))
-            peak = _peak_rss_bytes(process)
-            _crowd(corpus, host)
-            crowd = _peak_rss_bytes(process)
+                peaks.append(_peak_rss_bytes(process))
+                _crowd(corpus, host)
+                crowds.append(_peak_rss_bytes(process))
     size_bytes = sum(blob.size_bytes for blob in corpus.blobs)
-    return ServeRun(size_bytes, first, Pull.median_of(ours), Pull.median_of(peer), peak, crowd)
+    return ServeRun(size_bytes, *map(Pull.median_of, (first, ours, peer)), max(peaks), max(crowds))
 
 
 def _pull(curl: Curl, host: str, process: int, work: Path) -> Pull:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import images
+import bundler
+from bundler.views.serve_page import ServePage
+from tests.support import browser, images
 from tests.support.attached_bundles import TRUSTED, To, write_bundle
 from tests.support.attachments import referrer
 from tests.support.images import every_kind
@@ -67,6 +69,14 @@ def test_docker_pulls_by_name_and_digest(bundle, daemon):
             daemon.docker("rmi", f"{served.host}/{name}")
 
 
+def test_docker_pulls_under_the_names_of_docker_hub_from_a_mirror(bundle, daemon):
+    image = KINDS["docker.io/library/oci:1"]
+    with serving(bundle) as served, daemon.mirrored(f"http://{served.host}"):
+        for name in ("oci:1", f"docker.io/library/oci@{image.digest}"):
+            assert f"Digest: {image.digest}" in daemon.docker("pull", name).stdout
+            daemon.docker("rmi", name)
+
+
 def test_containerd_pulls_under_the_original_names(bundle, tmp_path):
     containerd = RealContainerd(tmp_path / "containerd").start()
     try:
@@ -101,6 +111,31 @@ def test_podman_pulls(bundle, disk_path):
             check=True, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert KINDS["docker.io/team/multi:1"].digest in shown.stdout
+
+
+def test_typing_in_a_browser_filters_the_page(bundle):
+    require("chromium")
+    request = bundler.ServeRequest(bundle, trust=TRUSTED, address="127.0.0.1:0")
+    with bundler.serve(request, page=ServePage) as served, browser.started() as chromium:
+        page = chromium.open(f"http://{served.host}/")
+        assert (page.requests, page.dialogs, page.refused) == ([], [], [])
+        names = sorted(str(each.image.reference) for each in served.images)
+        assert shown_names(page) == names
+        page.value("document.querySelector('input[type=search]').focus()")
+        for typed in (" team ", "MULTI:1"):  # several words, in any case
+            page.call("Input.insertText", text=typed)
+        assert shown_names(page) == ["docker.io/team/multi:1"]
+        assert page.value("document.querySelector('.filter').innerText").endswith(f"1 / {len(names)}")
+        for _ in " team MULTI:1":
+            page.press("Backspace", 8)
+        assert shown_names(page) == names
+
+
+def shown_names(page: browser.Page) -> list[str]:
+    """The names of the images whose rows are not hidden."""
+    rows = "[...document.querySelectorAll('table.rows tbody tr')].filter(row => row.checkVisibility())"
+    found: list[str] = page.value(f"{rows}.map(row => row.querySelector('bdi').textContent)")
+    return sorted(found)
 
 
 def test_the_command_serves_until_it_is_asked_to_end(bundle, tmp_path):

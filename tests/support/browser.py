@@ -57,6 +57,11 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def press(self, key: str, code: int) -> None:
+        """Presses and releases a key that types nothing, by its name and its number on Windows."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
     def look(self, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """Changes the size of the window, and the colours that the reader prefers."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -228,12 +230,37 @@ class RealDaemon(RealPart):
     def start(self) -> RealDaemon:
         require("dockerd", "docker")
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._configuration.write_text("{}")
         command = ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec"]
+        command += ["--config-file", str(self._configuration)]
         command += ["--pidfile", f"{self.folder}/pid", "-H", self.address, "--iptables=false", "--ip6tables=false"]
         command += ["--bridge=none", "--storage-driver=vfs", *self.extra]
         self._spawn(command)
         self._await_answer(lambda: self.docker("version", check=False), seconds=60)
         return self
+
+    @property
+    def _configuration(self) -> Path:
+        return self.folder / "daemon.json"
+
+    @contextlib.contextmanager
+    def mirrored(self, url: str) -> Generator[None, None, None]:
+        """The daemon asks this mirror for the images of Docker Hub, as with ``--registry-mirror``."""
+        self._use_mirrors([url], shown=f"[{url}/]")
+        try:
+            yield
+        finally:
+            self._use_mirrors([], shown="[]")
+
+    def _use_mirrors(self, urls: list[str], *, shown: str) -> None:
+        """Makes the daemon read its configuration again, and waits until it shows these mirrors."""
+        assert self._process
+        self._configuration.write_text(json.dumps({"registry-mirrors": urls}))
+        self._process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 60
+        while self.docker("info", "--format", "{{.RegistryConfig.Mirrors}}").stdout.strip() != shown:
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+            time.sleep(0.05)
 
     def docker(self, *arguments: str, check: bool = True, stdin: object = None) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "DOCKER_HOST": self.address}

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 
 import pytest
 
 from bundler.core import limits
 from bundler.serving import client
 from bundler.serving.answers import of_json
-from bundler.serving.connections import Connections, ServedAnswer
 from tests.support import images
 from tests.support.attached_bundles import write_bundle
-from tests.support.serving import connected, get, serving
+from tests.support.serving import REQUEST, Listening, connected, get, serving
 from tests.support.tables import each_case
-
-REQUEST = b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -84,32 +80,6 @@ def test_half_a_head_ends_in_time(served, monkeypatch):
     with connected(served) as connection:
         connection.sendall(REQUEST[:-2])
         assert received(connection) == b""
-
-
-class Listening:
-    """Connections with an answer of the test's own."""
-
-    def __init__(self, answering=lambda head: of_json({}), **options):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = self.listener.getsockname()
-        self.log: list[ServedAnswer] = []
-        self.running = Connections(self.listener, answering, log=self.log.append, **options)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.running.close()
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=60)
-
-    def ask(self, connection: socket.socket) -> None:
-        """Sends a request, and returns when the server waits for the next one."""
-        connection.sendall(REQUEST)
-        assert b"200 OK" in connection.recv(4096)
-        while any(each.waiting_since is None for each in self.running._clients):
-            time.sleep(0.001)
 
 
 def test_an_idle_connection_ends_in_time():
