@@ -18,7 +18,7 @@ _HEAD_BYTES = 1024
 
 
 @frozen
-class WrittenFile:
+class FileSum:
     """A file that was written: its size, and its SHA-256 in hex."""
 
     size_bytes: int
@@ -69,7 +69,7 @@ def has_marks(path: Path, marks: Collection[bytes]) -> bool:
         return False
 
 
-def write_file(output: Path, pieces: Iterable[bytes]) -> WrittenFile:
+def write_file(output: Path, pieces: Iterable[bytes]) -> FileSum:
     """Writes a report, in place of an older one.
 
     Raises:
@@ -86,4 +86,4 @@ def write_file(output: Path, pieces: Iterable[bytes]) -> WrittenFile:
             yield piece
 
     place_pieces_durably(output, counted())
-    return WrittenFile(size_bytes, hasher.hexdigest())
+    return FileSum(size_bytes, hasher.hexdigest())

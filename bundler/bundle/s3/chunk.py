@@ -58,7 +58,14 @@ def part_bytes(size_bytes: int) -> int:
 
 
 def are_there(parts: Collection[int], begin: int, end: int, size_bytes: int) -> bool:
-    """True if the parts of an object of some size have all bytes between two offsets."""
+    """True if the parts of an object have all bytes between two offsets.
+
+    Args:
+        parts: The numbers of the parts that are there; the first is 1.
+        begin: The first offset.
+        end: The offset after the last byte.
+        size_bytes: The size of the object, from which that of its parts follows.
+    """
     step = part_bytes(size_bytes)
     return all(number + 1 in parts for number in range(begin // step, -(-end // step)))
 

@@ -201,6 +201,13 @@ class S3Client:
     def upload_part(self, path: S3Path, upload: str, number: int, content: bytearray, sha256: bytes) -> str:
         """Sends a part, which S3 compares with its SHA-256; returns its tag.
 
+        Args:
+            path: The object.
+            upload: The id of the multipart upload.
+            number: The number of the part; the first is 1.
+            content: Its bytes.
+            sha256: The SHA-256 of them, 32 bytes.
+
         Raises:
             NoUpload: The upload was aborted.
             Damaged: S3 got other bytes.
