@@ -573,5 +573,8 @@ S3_KEY_BYTES = 900
 S3_PARTS = 10_000
 """The parts of one multipart upload, as S3 counts."""
 
+S3_PAGES = 10_000
+"""The pages of one list, of up to 1000 entries each: a store may send empty ones for ever."""
+
 S3_PART_BYTES = 8 << 20
 """The size of a part: S3 asks for at least 5 MiB, and a part is in memory while it is filled and sent."""

@@ -109,7 +109,7 @@ class Clamd:
         """
         with closing(self._connected(seconds, check)) as talk:
             is_early = not talk.send(b"zINSTREAM\0")
-            for piece in pieces:
+            for piece in filter(len, pieces):  # a length of zero would end the stream
                 is_early = is_early or not (talk.send(struct.pack(">I", len(piece))) and talk.send(piece))
                 if is_early:
                     break

@@ -14,13 +14,12 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
-from itertools import islice
 from typing import Any
 
 from bundler import __version__
 from bundler.bundle.s3.botocore_errors import SAID_CHARACTERS, NoObject, NoUpload, ObjectChanged, senseless, talking
 from bundler.core.frozen import frozen
-from bundler.core.limits import FOLDER_ENTRIES, S3_PARTS
+from bundler.core.limits import FOLDER_ENTRIES, S3_PAGES, S3_PARTS
 from bundler.core.s3_path import S3Path
 from bundler.errors import Damaged, Misuse
 from bundler.texts import text
@@ -295,7 +294,10 @@ class S3Client:
 
     def _pages(self, operation: str, path: S3Path, **arguments: str) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator(operation).paginate(Bucket=path.bucket, **arguments)
-        return islice(pages, FOLDER_ENTRIES)  # each has entries, unless the server lies
+        for number, page in enumerate(pages):
+            if number == S3_PAGES:  # a list that ends here would lack what follows
+                raise senseless(str(path))
+            yield page
 
 
 @cache

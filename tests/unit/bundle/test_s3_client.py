@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from itertools import repeat
+from types import SimpleNamespace
 
 import pytest
 
 from bundler.bundle.s3 import client
 from bundler.core.s3_path import S3Path
-from bundler.errors import Misuse
+from bundler.errors import Damaged, Misuse
 from bundler.system.bundle_paths import bundle_path, local
 from tests.support.errors import raises
 
@@ -49,3 +51,13 @@ def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
     client.forget_client()
     with raises(Misuse, hint="install it with: pip install 'bundler[s3]'"):
         client.s3_client()
+
+
+def test_a_list_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr(client, "S3_PAGES", 20)
+    endless = SimpleNamespace(paginate=lambda **_: repeat({"IsTruncated": True}))
+    lying = client.S3Client(SimpleNamespace(get_paginator=lambda _: endless))
+    place = S3Path.parse("s3://abc/x")
+    for ask in (lying.objects_in, lying.uploads_in, lambda place: lying.parts(place, "1")):
+        with raises(Damaged, subject=str(place)):
+            ask(place)

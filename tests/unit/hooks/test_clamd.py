@@ -236,3 +236,14 @@ def test_a_socket_file_that_is_no_socket_is_no_clamd(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ClamdFailed):
         Clamd(tmp_path / "file").scan((piece for piece in [b"x"]), seconds=1, check=lambda: None)
+
+
+def test_an_empty_piece_does_not_end_the_stream(serve):
+    got: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        got.append(received(connection))
+        connection.sendall(b"stream: OK\0")
+
+    reply = serve(behave).scan(iter([b"one", b"", b"two"]), seconds=60, check=lambda: None)
+    assert (reply.line, got) == ("stream: OK", [b"onetwo"])
