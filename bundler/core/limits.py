@@ -558,6 +558,12 @@ SERVED_STALL_SECONDS = 60
 SERVED_PIECE_BYTES = 256 << 10
 """A piece of a blob that ``bundler serve`` reads, verifies and sends; each connection has one buffer."""
 
+SERVED_LARGE_PIECE_BYTES = 1 << 20
+"""The same for the first connections: their threads take the lock of Python, and wait for each other, less often."""
+
+SERVED_LARGE_PIECES = 16
+"""Connections with so large a buffer; more would take much memory."""
+
 SERVED_NAMES = 10_000
 """Names, tags or referrers in one answer; a link leads to the next ones."""
 

@@ -31,8 +31,8 @@ from bundler.system.files import of_medium, read_into
 
 _END_OF_HEAD = b"\r\n\r\n"
 _LINGER_SECONDS = 2.0
-_SENDFILE_BYTES = 1 << 20
-"""The most bytes of one call of ``sendfile``, which waits for its client again and again: a slow one is found then."""
+_SENT_BYTES = 1 << 20
+"""The most bytes of one call of the system, which waits for its client again and again: a slow one is found then."""
 
 _NO_CONTENT: Final = frozenset({HTTPStatus.NOT_MODIFIED, HTTPStatus.NO_CONTENT})
 
@@ -180,13 +180,14 @@ class Client:
         return Sent(answer.status, answer.length_bytes)
 
     def _send_bytes(self, content: bytes | memoryview, *, is_more: bool = False) -> None:
-        """Sends bytes. Each call of the system must send all, or as many bytes as `SERVED_PIECE_BYTES`, in its time."""
+        """Sends bytes, within the time of a client."""
         view = memoryview(content)
+        flags = socket.MSG_MORE if is_more and self._tls is None else 0
         with _turned_into_gone():
             while view:
-                flags = 0 if self._tls is not None else socket.MSG_MORE if is_more else 0
-                sent = self._socket.send(view[:SERVED_PIECE_BYTES], flags)
-                if sent < min(len(view), SERVED_PIECE_BYTES):
+                since = time.monotonic()
+                sent = self._socket.send(view[:_SENT_BYTES], flags)
+                if _is_slow(sent, len(view), time.monotonic() - since):
                     raise Gone
                 view = view[sent:]
 
@@ -201,10 +202,10 @@ class Client:
         offset, end = part.offset_bytes, part.offset_bytes + part.length_bytes
         with _turned_into_gone():
             while offset < end:
-                count = min(end - offset, _SENDFILE_BYTES)
+                count = min(end - offset, _SENT_BYTES)
                 since = time.monotonic()
                 sent = self._sendfile(part.file, offset, count)
-                if not sent or _is_slow(sent, time.monotonic() - since):  # none of a file that became shorter
+                if not sent or _is_slow(sent, count, time.monotonic() - since):  # none of a file that became shorter
                     raise Gone
                 offset += sent
 
@@ -222,9 +223,11 @@ class Client:
         self._socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", *divmod(micros, 1_000_000)))
 
 
-def _is_slow(sent_bytes: int, seconds: float) -> bool:
-    """True if a client took less than `SERVED_PIECE_BYTES` in each `SERVED_STALL_SECONDS` of a long time."""
-    return seconds > SERVED_STALL_SECONDS / 2 and sent_bytes * SERVED_STALL_SECONDS < SERVED_PIECE_BYTES * seconds
+def _is_slow(sent_bytes: int, wanted_bytes: int, seconds: float) -> bool:
+    """True if a client took less than `SERVED_PIECE_BYTES`, or all that is left, in each `SERVED_STALL_SECONDS`."""
+    if sent_bytes < min(wanted_bytes, SERVED_PIECE_BYTES):
+        return seconds > SERVED_STALL_SECONDS / 2  # the system gave up; else the file became shorter
+    return seconds > SERVED_STALL_SECONDS * max(1, sent_bytes / SERVED_PIECE_BYTES)
 
 
 def _begins_request(content: bytes) -> bool:

@@ -11,12 +11,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
-from bundler.core.limits import MANIFEST_BYTES, SERVED_PIECE_BYTES
+from bundler.core.limits import (
+    MANIFEST_BYTES,
+    SERVED_LARGE_PIECE_BYTES,
+    SERVED_LARGE_PIECES,
+    SERVED_PIECE_BYTES,
+)
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobsInFiles, FilePart, OpenFile, Passed, Pieces
 from bundler.errors import Damaged
@@ -191,16 +196,16 @@ class VerifiedBlob:
             Incomplete, LocalStorage: The bytes are not here, or cannot be read.
         """
         try:
-            yield from self._pieces(begin, end)
+            with _buffer(self.descriptor.size_bytes) as buffer:
+                yield from self._pieces(begin, end, buffer)
         except Damaged:
             self.verdicts.drop(self.descriptor.digest)
             self.source.find_whole(self.descriptor, self.passed)
             raise
 
-    def _pieces(self, begin: int, end: int) -> Pieces:
-        digest, size_bytes = self.descriptor.digest, self.descriptor.size_bytes
+    def _pieces(self, begin: int, end: int, buffer: memoryview) -> Pieces:
+        digest = self.descriptor.digest
         hasher, held, since, at = digest.hasher(), b"", time.time(), 0
-        buffer = new_buffer(min(SERVED_PIECE_BYTES, size_bytes))
         states: list[FileState | None] = []
         for part in self.source.file_parts(self.descriptor):
             state: FileState | None = None
@@ -263,6 +268,20 @@ class VerifiedBlob:
         if self.descriptor.size_bytes > MANIFEST_BYTES:
             raise Damaged("the manifest is too large", subject=str(self.descriptor.digest))
         return b"".join(map(bytes, self.pieces(0, self.descriptor.size_bytes)))
+
+
+_large_buffers = threading.BoundedSemaphore(SERVED_LARGE_PIECES)
+
+
+@contextmanager
+def _buffer(size_bytes: int) -> Iterator[memoryview]:
+    """A buffer for the pieces of a blob of this size. A few blobs that are read at a time have large ones."""
+    is_large = size_bytes > SERVED_PIECE_BYTES and _large_buffers.acquire(blocking=False)
+    try:
+        yield new_buffer(min(SERVED_LARGE_PIECE_BYTES if is_large else SERVED_PIECE_BYTES, size_bytes))
+    finally:
+        if is_large:
+            _large_buffers.release()
 
 
 def _descriptor_of(file: OpenFile) -> int:
