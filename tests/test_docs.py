@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,30 @@ def test_every_example_of_the_help_is_a_command_that_is_understood(command):
 
 def test_readme_counts_the_parsers_that_are_fuzzed():
     assert f"| {len(TARGETS)} of them under hypothesis and atheris;" in README
+
+
+def commands_of(page: Path) -> list[str]:
+    """The commands of bundler in the blocks of a page, each on one line, without remarks."""
+    blocks = re.findall(r"^ *```(?:sh)?\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    named = "|".join(COMMANDS)
+    return [
+        re.split(r" +[#|>] | {4,}", line.strip())[0] for line in lines if re.match(rf" *bundler (?:{named}) ", line)
+    ]
+
+
+def test_every_command_in_a_block_of_a_page_is_understood():
+    tables = ROOT / "docs/performance.md"  # its blocks are measurements, by the name of a command
+    pages = {page: commands_of(page) for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")] if page != tables}
+    for name in ("serve", "scan", "mirrors", "labels", "layers", "s3", "monitoring"):
+        assert pages[ROOT / f"docs/{name}.md"], name
+    for page, commands in pages.items():
+        for command in commands:
+            _, name, *words = shlex.split(command)
+            try:
+                COMMANDS[name].make_context(name, words)
+            except click.UsageError as error:
+                pytest.fail(f"{page.name}: {command}: {error.format_message()}")
 
 
 def test_readme_and_help_name_every_transport():

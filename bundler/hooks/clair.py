@@ -52,7 +52,7 @@ class Clair:
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise Misuse("not an address of Clair", subject=url[:200], expected="http://HOST:PORT")
+            raise Misuse("not an address of Clair", subject=url[:200] or "clair", expected="http://HOST:PORT")
         self._url = url.rstrip("/")
         self._registry = registry
         self._network = network

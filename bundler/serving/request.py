@@ -105,6 +105,7 @@ def parse_address(written: str) -> Address:
     if (
         not host
         or not host.isprintable()
+        or host.isdigit()  # a port alone, which the system would take for an address
         or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65536)
     ):
         raise Misuse(

@@ -219,4 +219,8 @@ def _cannot_listen(address: Address, error: OSError) -> Misuse:
         )
     if error.errno == errno.EACCES:
         return Misuse("only root may listen at this port", subject=str(address), hint="choose a port above 1023")
-    return Misuse(text("cannot listen here: {reason}", reason=os.strerror(error.errno or 0)), subject=str(address))
+    return Misuse(
+        text("cannot listen here: {reason}", reason=os.strerror(error.errno or 0)),
+        subject=str(address),
+        hint="such as 127.0.0.1:5000 or [::1]:5000",
+    )

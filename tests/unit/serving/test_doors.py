@@ -13,7 +13,7 @@ import pytest
 import bundler
 from bundler.serving import passwords, tls
 from bundler.serving.passwords import parse_htpasswd
-from bundler.serving.request import Address
+from bundler.serving.request import Address, parse_address
 from bundler.system import libcrypt
 from tests.support import images
 from tests.support.attached_bundles import TRUSTED, write_bundle
@@ -163,3 +163,11 @@ def test_passwords_do_not_cross_the_network_in_clear_text(bundle, tmp_path):
             bundler.serve(bundler.ServeRequest(bundle, trust=TRUSTED, address=address, htpasswd=users))
     with serving(bundle, address="0.0.0.0:0", htpasswd=users, is_insecure_plain_http=True) as served:
         assert served.is_in_clear
+
+
+def test_a_port_alone_is_no_address():
+    """The system reads the number 5000 as the address 0.0.19.136."""
+    for written in ("5000", "5000:5000", ":5000", "127.0.0.1:80000"):
+        with raises(bundler.Misuse, subject=written):
+            parse_address(written)
+    assert parse_address("localhost") == parse_address("localhost:5000")
