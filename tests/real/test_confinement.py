@@ -148,7 +148,7 @@ def test_memory_stays_flat_with_a_large_layer_in_7z(keys, target, disk_path, for
 
 
 def test_memory_stays_flat_with_a_layer_of_two_gib(keys, disk_path):
-    layer_bytes, *_ = sweeps.some([LAYER_BYTES, LARGE_BYTES, LARGE_BYTES], every=3)
+    layer_bytes, *_ = sweeps.some([LAYER_BYTES, *[LARGE_BYTES] * 5], every=6)
     write_sparse_layout(disk_path / "layout", layer_bytes)
     source, bundle = f"oci:{disk_path}/layout:example.org/big/layer:1", disk_path / "big"
     peaks = [

@@ -1,5 +1,5 @@
 """Which steps or bytes a sweep visits: every fifth one, from a start that the commit decides, so that all are visited in turn.
-A power cut that takes nothing leaves what a kill leaves, so one sweep has both; of these states it visits every tenth.
+A power cut that takes nothing leaves what a kill leaves, so one sweep has both; of these states, and of flipped bytes, it visits every tenth.
 
 ``FULL=1 scripts/test`` visits every step, and kills as often at random times as releases are tried with.
 """

@@ -286,8 +286,8 @@ def test_the_object_of_another_writer_is_neither_overwritten_nor_removed(s3, tmp
     for content in (b"other", bytes(len(CHUNKS[name]))):
         run = Making(tmp_path / str(len(content)))
         s3.objects[PLACE / "test" / name] = content
-        run.put_all()
-        with raises(Refused, subject=str(PLACE / "test" / name)):
+        with raises(Refused, subject=str(PLACE / "test" / name)):  # when it is made, in the background, or at the seal
+            run.put_all()
             run.seal()
         run.close()
         assert s3.objects[PLACE / "test" / name] == content
