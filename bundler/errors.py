@@ -252,7 +252,8 @@ class LocalStorage(BundlerError):
             return cls(
                 "the file system does not support files of this size", subject=what, hint="use a smaller --chunk-size"
             )
-        return cls(text("cannot be written: {reason}", reason=error.strerror), subject=what)
+        hint = "make the folder first, or choose another one" if error.errno == errno.ENOENT else None
+        return cls(text("cannot be written: {reason}", reason=error.strerror), subject=what, hint=hint)
 
     @classmethod
     def exhausted(cls, error: BaseException) -> LocalStorage | None:

@@ -426,7 +426,9 @@ def scratch_folder(given: str | None) -> Path:
 
     folder = Path(given) if given else places.scratch_folder()
     if given and not folder.is_dir():
-        raise Misuse("there is no such folder", subject=f"--scratch {given}")
+        raise Misuse(
+            "there is no such folder", subject=f"--scratch {given}", hint="make the folder first, or choose another one"
+        )
     return folder
 
 

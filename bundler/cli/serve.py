@@ -10,13 +10,13 @@ import click
 import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
-from bundler.cli.values import KeyFile
+from bundler.cli.values import FileName
 
 
 @program.command(
     examples="""
 bundler serve /media/stick/platform --trust builder.pub
-bundler serve /media/stick/* --trust builder.pub                several bundles, also such that follow each other
+bundler serve /media/stick/* --trust builder.pub                several bundles, which may build on each other
 bundler serve /media/stick/platform --trust builder.pub --addr 0.0.0.0:5000 --tls-self-signed --htpasswd users
 bundler serve /media/stick/platform --trust builder.pub --json  one document when it has started
 """
@@ -36,8 +36,8 @@ bundler serve /media/stick/platform --trust builder.pub --json  one document whe
 @click.option(
     "--tls-self-signed", is_flag=True, help="Speak TLS, with a certificate and an authority that are made now."
 )
-@click.option("--tls-cert", type=KeyFile(), metavar="FILE", help="Speak TLS with this certificate and its chain, PEM.")
-@click.option("--tls-key", type=KeyFile(), metavar="FILE", help="The private key of the certificate, PEM.")
+@click.option("--tls-cert", type=FileName(), metavar="FILE", help="Speak TLS with this certificate and its chain, PEM.")
+@click.option("--tls-key", type=FileName(), metavar="FILE", help="The private key of the certificate, PEM.")
 @click.option(
     "--htpasswd",
     metavar="FILE",

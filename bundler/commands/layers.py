@@ -214,4 +214,10 @@ def _no_variant(image: Image, wanted: Platform | None) -> NotFound:
             subject=str(image.reference),
             hint="run bundler inspect to see its type",
         )
-    return NotFound("the image has no such platform", subject=str(image.reference), expected=str(wanted), actual=there)
+    return NotFound(
+        "the image has no such platform",
+        subject=str(image.reference),
+        expected=str(wanted),
+        actual=there,
+        hint=text("give --platform with one of {platforms}, or leave it out for all", platforms=there),
+    )

@@ -45,5 +45,6 @@ def one_image(bundle: Bundle, pattern: str, *, flag: str) -> Image:
             subject=f"{flag} {pattern[:200]}",
             expected=text("one image"),
             actual=some(sorted(map(str, chosen)), most=3),
+            hint=text("give one of them: {flag} {image}", flag=flag, image=min(map(str, chosen))),
         )
     return next(image for image in bundle.images if image.reference in chosen)

@@ -15,12 +15,13 @@ from bundler.core.limits import JSON_ANSWER_BYTES, SCAN_REPORT_BYTES, SCAN_SECON
 from bundler.core.mapping import scoped_path
 from bundler.core.reference import Reference
 from bundler.core.scan import Scanner, Subject, Verdict, failed, not_scanned
-from bundler.errors import BundlerError, Interrupted, Misuse, Unavailable
+from bundler.errors import BundlerError, Interrupted, Misuse, Unavailable, Unreachable
 from bundler.hooks.clair_report import index_ended, scanner_of, verdict_of
 from bundler.hooks.images import check_bytes
 from bundler.pace import Paces
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions, client_for
 from bundler.stores.http import Answer, error_of
+from bundler.texts import text
 
 _JSON = {"Accept": "application/json"}
 _LOOK_SECONDS = 0.5
@@ -52,7 +53,12 @@ class Clair:
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise Misuse("not an address of Clair", subject=url[:200] or "clair", expected="http://HOST:PORT")
+            raise Misuse(
+                "not an address of Clair",
+                subject=url[:200] or "clair",
+                expected="http://HOST:PORT",
+                hint="such as --with clair=http://127.0.0.1:6060",
+            )
         self._url = url.rstrip("/")
         self._registry = registry
         self._network = network
@@ -131,7 +137,11 @@ class Clair:
         headers = dict(_JSON)
         if body is not None:
             headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        return self._client.request(method, self._url + path, headers=headers, body=body)
+        try:
+            return self._client.request(method, self._url + path, headers=headers, body=body)
+        except Unreachable as error:  # the advice for it speaks of a registry
+            hint = text("check that Clair runs at {url}, and that no firewall blocks it", url=self._url)
+            raise error.but(hint=hint) from error.__cause__
 
     def _checked(self, answer: Answer, *expected: int) -> Answer:
         """The answer, if its status is one of these.

@@ -9,6 +9,7 @@ Each of the first lines that it prints is a finding: a name, and after a tab, if
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shlex
@@ -64,7 +65,7 @@ class CommandLine:
             raise Misuse(text("not a command: {error}", error=error), subject=words[:200]) from error
         if not given:
             raise Misuse("not a command", subject=words[:200], expected=text("PROGRAM ARGUMENT..."))
-        program = _program(given[0])
+        program = _program(given[0], named[1] if named else given[0])
         name = named[1] if named else program.name.lower()
         if name in UNITS or not SCANNER_NAME.fullmatch(name):
             raise Misuse(
@@ -75,14 +76,28 @@ class CommandLine:
         return cls(name, program, tuple(given[1:]))
 
 
-def _program(word: str) -> Path:
-    """The program of a command: a path if it has a slash, as in a shell."""
+def _program(word: str, scanner: str) -> Path:
+    """The program of a command: a path if it has a slash, as in a shell.
+
+    Raises:
+        Misuse: There is none. The name of the scanner may be one that is misspelt.
+    """
     if "/" not in word:
-        return find_program(word, hint="give the path of the program")
+        return find_program(word, hint=_hint(scanner))
     path = Path(word).absolute()
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise Misuse("not a program", subject=word[:200], code="scanner-missing")
+        raise Misuse("not a program", subject=word[:200], hint=_hint(scanner), code="scanner-missing")
     return path
+
+
+def _hint(scanner: str) -> str:
+    known = ", ".join(UNITS)
+    near = difflib.get_close_matches(scanner[:64].lower(), UNITS, n=1)
+    if near:
+        return text(
+            "did you mean {near}? Known are {known}; else give the path of a program", near=near[0], known=known
+        )
+    return text("known are {known}; else give the path of a program", known=known)
 
 
 class Command:

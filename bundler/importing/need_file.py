@@ -56,7 +56,11 @@ def check_need(request: NeedRequest | None, listener: Listener) -> PrivateKey | 
         return None
     refuse_taken(request.path)
     if not request.path.absolute().parent.is_dir():
-        raise Misuse("there is no such folder", subject=str(request.path.absolute().parent))
+        raise Misuse(
+            "there is no such folder",
+            subject=str(request.path.absolute().parent),
+            hint="make the folder first, or choose another one",
+        )
     return request.key.load(listener)
 
 

@@ -48,7 +48,9 @@ def check_folder(output: Path) -> None:
     """
     parent = output.absolute().parent
     if not parent.is_dir():
-        raise Misuse("there is no such folder", subject=str(parent))
+        raise Misuse(
+            "there is no such folder", subject=str(parent), hint="make the folder first, or choose another one"
+        )
     if (parent / roles.SUMS.file).exists():
         raise Misuse(
             "in the folder of a bundle it would be a file that nobody signed",

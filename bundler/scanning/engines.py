@@ -51,7 +51,12 @@ def _databases(given: Sequence[str]) -> dict[str, Path]:
         if name in found:
             raise Misuse("two databases of one scanner", subject=f"--database {each}")
         if not Path(folder).is_dir():
-            raise Misuse("there is no such folder", subject=f"--database {each}")
+            raise Misuse(
+                "there is no such folder",
+                subject=f"--database {each}",
+                hint="give the folder of the database with --database DIR",
+                code="scanner-database",
+            )
         found[name] = Path(folder)
     return found
 

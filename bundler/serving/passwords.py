@@ -59,7 +59,10 @@ def read_users(path: Path) -> dict[str, str]:
         Misuse: It cannot be used, or this system has no bcrypt.
     """
     libcrypt.check_bcrypt()
-    content = read_given(path, HTPASSWD_BYTES).decode("utf-8", "surrogateescape")
+    try:
+        content = read_given(path, HTPASSWD_BYTES).decode("utf-8", "surrogateescape")
+    except Misuse as error:
+        raise error.but(hint=error.hint or "make the file with: htpasswd -B -c FILE USER") from error.__cause__
     return parse_htpasswd(content, what=str(path))
 
 

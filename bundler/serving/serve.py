@@ -15,6 +15,7 @@ from bundler.keys.open_bundle import open_each
 from bundler.run import Run
 from bundler.serving.catalogue import Catalogue, OpenBundle, ServedImage
 from bundler.serving.connections import Connections, Log, ServedAnswer
+from bundler.serving.names import reached_at
 from bundler.serving.passwords import Guard, read_users
 from bundler.serving.registry import Page, Registry
 from bundler.serving.request import DEFAULT_ADDRESS, Address, ServeRequest, parse_address
@@ -57,12 +58,17 @@ class Served:
 
     @property
     def host(self) -> str:
-        """The registry's part in the names of images, ``127.0.0.1:5000``."""
+        """The address that it listens at, with its port, ``127.0.0.1:5000``."""
         return str(self.address)
 
     @property
+    def registry(self) -> str:
+        """The registry's part in the names of images: `host`, or this machine's name if that is ``0.0.0.0``."""
+        return str(reached_at(self.address))
+
+    @property
     def images(self) -> tuple[ServedImage, ...]:
-        """All images. A client pulls ``HOST/NAME``: `host`, and the name of the image."""
+        """All images. A client pulls ``REGISTRY/NAME``: `registry`, and the name of the image."""
         return tuple(self.catalogue.images)
 
     @property

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
 from bundler.core.frozen import frozen
-from bundler.core.reference import is_registry
 from bundler.errors import LocalStorage, Misuse
+from bundler.serving.names import names_of
 from bundler.serving.request import Address
 from bundler.system.durable_files import place_durably
 from bundler.system.places import state_folder
 from bundler.texts import text
-
-_ANY = ("0.0.0.0", "::")  # noqa: S104  # compared, not bound
 
 
 @frozen
@@ -27,7 +22,7 @@ class MadeAuthority:
 
     Attributes:
         path: The file with its certificate, which clients must trust.
-        fingerprint: The SHA-256 of the certificate, to be compared by voice.
+        fingerprint: The SHA-256 of the certificate, to be compared over the phone.
     """
 
     path: Path
@@ -43,7 +38,9 @@ def given_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = _context()
     for path in (certificate, key):
         if not path.is_file():
-            raise Misuse("there is no such file", subject=str(path))
+            raise Misuse(
+                "there is no such file", subject=str(path), hint="give PEM files: --tls-cert FILE and --tls-key FILE"
+            )
     try:
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except (OSError, ValueError) as error:  # an SSLError is an OSError
@@ -85,28 +82,6 @@ def made_context(address: Address) -> tuple[ssl.SSLContext, MadeAuthority]:
         raise LocalStorage.unwritable(error, str(path.parent)) from error
     place_durably(path, made.authority)
     return context, MadeAuthority(path, made.fingerprint)
-
-
-def names_of(address: Address) -> list[str]:
-    """The names and addresses by which clients may reach this machine, as far as it knows them."""
-    names = ["localhost", "127.0.0.1", "::1"]
-    if address.host not in _ANY:
-        names.append(address.host)
-    host = socket.gethostname()
-    names += [name for name in (host, socket.getfqdn()) if is_registry(name)]
-    if address.host in _ANY:
-        with suppress(OSError):
-            names += [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
-        names += _own_addresses()
-    return [name.partition("%")[0] for name in dict.fromkeys(names)]
-
-
-def _own_addresses() -> Iterator[str]:
-    """The addresses from which packets to other networks would leave. Nothing is sent."""
-    for family, other in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((other, 9))
-            yield str(probe.getsockname()[0])
 
 
 def _context() -> ssl.SSLContext:

@@ -59,7 +59,9 @@ def open_metrics(path: Path, *, now: float) -> MetricsFile:
     if not path.name.endswith(_SUFFIX) or path.name.startswith("."):
         raise Misuse("node_exporter reads only files NAME.prom", subject=str(path), hint="for example: bundler.prom")
     if not path.parent.is_dir():
-        raise LocalStorage("there is no such folder", subject=str(path.parent))
+        raise LocalStorage(
+            "there is no such folder", subject=str(path.parent), hint="make the folder first, or choose another one"
+        )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise LocalStorage("the folder is not writable", subject=str(path.parent))
     file = MetricsFile(path, ())

@@ -27,7 +27,7 @@ def lines(served: Served, *, is_verbose: bool) -> list[str]:
     lacking = {each.image.name for each in incomplete}
     complete = next((each for each in images if each.name not in lacking), None)
     if complete is not None:
-        command = " ".join(("docker", "pull", f"{served.host}/{complete.name}"))
+        command = " ".join(("docker", "pull", f"{served.registry}/{complete.name}"))
         shown.append(fact(said("pull"), escaped(command)))
     if served.authority is not None:
         shown.append(fact(said("authority"), escaped(served.authority.path)))
@@ -37,7 +37,9 @@ def lines(served: Served, *, is_verbose: bool) -> list[str]:
     if served.is_in_clear:
         shown += [
             "",
-            said("PLAIN HTTP: others on the network can read what is sent, and change tags; give --tls-self-signed"),
+            said(
+                "PLAIN HTTP: others on the network can read and change what is sent on the way; give --tls-self-signed"
+            ),
         ]
     return [*shown, *_incomplete(incomplete, is_verbose), *_moved(served.catalogue.moved, is_verbose)]
 
@@ -82,11 +84,13 @@ def request_line(answered: ServedAnswer) -> str:
 
 def document(served: Served) -> dict[str, Any]:
     """The document that ``serve --json`` prints when it has started."""
+    registry = served.registry
     return {
         "document": "bundler.serve/1",
         "exitCode": 0,
         "url": served.url,
         "host": served.host,
+        "registry": registry,
         "authority": {"path": str(served.authority.path), "fingerprint": served.authority.fingerprint}
         if served.authority is not None
         else None,
@@ -97,7 +101,7 @@ def document(served: Served) -> dict[str, Any]:
             {
                 "reference": str(each.image.reference),
                 "digest": str(each.image.root.digest),
-                "name": f"{served.host}/{each.name}",
+                "name": f"{registry}/{each.name}",
                 "bundle": each.bundle.name,
             }
             for each in served.images

@@ -9,7 +9,7 @@ from bundler.core.hand_over import HandOver
 from bundler.core.label_sheets import Sheet
 from bundler.core.need_line import Wanted
 from bundler.errors import Misuse
-from bundler.texts import text
+from bundler.texts import some, text
 from bundler.views.languages import ENGLISH, said, speaking
 from bundler.views.paper import need_page, plain
 from bundler.views.paper.drawing import Page
@@ -34,6 +34,7 @@ def form_of(path: Path) -> str:
             subject=str(path),
             expected=text("a name that ends with one of {endings}", endings=", ".join(FORMS)),
             actual=path.suffix or text("no ending"),
+            hint=text("give a name such as {name}", name=f"{path.stem}{PDF}"),
         )
     return path.suffix.lower()
 
@@ -61,6 +62,7 @@ def label_files(
             "there is no such medium",
             subject=f"--medium {min(set(media) - known)}",
             expected=text("1 to {count}", count=len(hand_over.media)),
+            hint=text("give one of {media}, or leave --medium out for all", media=some(map(str, sorted(known)))),
         )
     with speaking(_language_for(path, language)):
         if form_of(path) == TXT:

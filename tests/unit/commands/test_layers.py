@@ -132,6 +132,11 @@ def test_a_request_that_fits_nothing_says_so(shown):
         of(shown, "--layers", "*multi*", "--platform", "linux/s390x")[1]["error"]["actual"]
         == "linux/amd64, linux/arm64"
     )
+    for given, hint in (
+        (("*multi*", "--platform", "linux/s390x"), "give --platform with one of linux/amd64, linux/arm64"),
+        (("*",), "give one of them: --layers example.org/app:1"),
+    ):
+        assert hint in shown("--layers", *given)[2]
     assert of(shown, "--layers", CHART)[0] == 6
     assert of(shown, "--layers", "none")[1]["error"]["subject"] == "--layers none"
     assert shown("--layers", APP, "--sbom", APP)[0] == 2

@@ -179,6 +179,17 @@ def test_the_lines_say_how_to_print(made, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(out)
 
 
+def test_a_medium_or_a_form_that_is_not_there_has_a_next_step(made, tmp_path, capsys):
+    given = ("label", str(made.folder), "--trust", str(made.public), "-o")
+    for arguments, hint in (
+        ((str(tmp_path / "l.txt"), "--medium", "3"), "give one of 1, or leave --medium out for all"),
+        ((str(tmp_path / "x.doc"),), "give a name such as x.pdf"),
+        ((str(tmp_path / "nowhere/l.txt"),), "make the folder first"),
+    ):
+        assert cli.run([*given, *arguments]) in (2, 8)
+        assert hint in capsys.readouterr().err
+
+
 def test_the_functions_are_public(made, tmp_path):
     facts = bundler.HandOverRequest(paths=(made.folder,), trust=(made.public,), sender="a", date="today")
     result = bundler.label(bundler.LabelRequest(hand_over=facts, output=tmp_path / "l.html", language="zh"))

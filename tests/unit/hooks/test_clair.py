@@ -12,10 +12,12 @@ import pytest
 
 from bundler.core.digest import Digest
 from bundler.core.scan import State
-from bundler.errors import BundlerError, Interrupted, Misuse
+from bundler.errors import BundlerError, Interrupted, Misuse, Unavailable
 from bundler.hooks import clair as module
 from bundler.hooks.clair import Clair
+from tests.support.errors import raises, values_in
 from tests.support.images import simple
+from tests.support.parts import free_port
 from tests.support.scanning import image_subject
 from tests.support.servers import Server
 from tests.unit.hooks.test_reports import clair as report
@@ -146,3 +148,10 @@ def test_another_server_is_no_clair(serve):
         pass
     with pytest.raises(Misuse), Clair("http://127.0.0.1:6060"):
         pass
+
+
+def test_a_clair_that_does_not_run_is_named():
+    url = f"http://127.0.0.1:{free_port()}"
+    with raises(Unavailable, code="connection-refused") as caught, Clair(url, "127.0.0.1:5000"):
+        pass
+    assert values_in(caught.value.hint) == {"url": url}

@@ -11,6 +11,7 @@ from bundler.hooks.clamav import Clamscan, Daemon, FirstThatStarts
 from bundler.hooks.command import Command
 from bundler.hooks.grype import Grype
 from bundler.hooks.trivy import Trivy
+from tests.support.errors import raises, values_in
 from tests.support.tables import each_case
 
 
@@ -91,6 +92,25 @@ def test_a_scanner_that_is_not_there_is_named(programs, monkeypatch, word, code)
     with pytest.raises(Misuse) as caught:
         engines.find_engine(word)
     assert code in (None, caught.value.code)
+
+
+@each_case(
+    "word, meant",
+    [("clamavv", "clamav"), ("TRIVY", "trivy"), ("clairr=/nowhere", "clair"), ("mine", None), ("own=/nowhere", None)],
+)
+def test_a_scanner_that_is_not_known_is_told_the_known_ones(programs, word, meant):
+    programs()
+    with raises(Misuse, code="scanner-missing") as caught:
+        engines.find_engine(word)
+    told = values_in(caught.value.hint)
+    assert (told["known"], told.get("near")) == ("clamav, trivy, grype, clair", meant)
+
+
+def test_clair_without_an_address_gets_an_example():
+    for word in ("clair", "clair="):
+        with raises(Misuse, expected="http://HOST:PORT") as caught:
+            engines.find_engine(word)
+        assert "--with clair=http://" in str(caught.value.hint)
 
 
 def test_a_database_is_refused_where_it_would_not_be_used(programs, tmp_path):

@@ -27,8 +27,10 @@ from bundler.core.scan import (
 )
 from bundler.errors import BundlerError, Damaged, Incomplete, Interrupted, LocalStorage, Misuse, Unavailable, Untrusted
 from bundler.keys.scan_records import read_scan_record
+from bundler.keys.signed_files import check_writable
 from bundler.run import Run
-from bundler.scanning.request import ScanResult
+from bundler.scanning.engines import engines_of
+from bundler.scanning.request import ScanRequest, ScanResult
 from bundler.system.places import cache_folder, state_folder
 from tests.support.errors import raises
 from tests.support.tables import each_case
@@ -304,6 +306,15 @@ def test_a_record_is_never_written_into_the_folder_of_the_bundle(made: Path, sca
     with raises(Misuse, subject=str(made / "clean" / "scan.json")):
         scanned("clean", engine, output="clean/scan.json")
     assert engine.seen == []
+
+
+def test_a_folder_that_is_not_there_has_a_next_step(made: Path, tmp_path: Path) -> None:
+    with raises(Misuse, code="scanner-database") as caught:
+        engines_of(ScanRequest((made,), ("clamav",), tmp_path / "scan.json", databases=("nope",)))
+    assert "--database DIR" in str(caught.value.hint)
+    with raises(LocalStorage, subject=str(tmp_path / "nodir/scan.json")) as unwritable:
+        check_writable(tmp_path / "nodir/scan.json")
+    assert "make the folder first" in str(unwritable.value.hint)
 
 
 def test_a_record_without_a_key_is_unsigned(made: Path, scanned: Scanning) -> None:

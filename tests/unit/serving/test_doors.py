@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 import bundler
-from bundler.serving import passwords, tls
+from bundler import cli
+from bundler.serving import names as own_names, passwords, tls
+from bundler.serving.names import names_of, reached_at
 from bundler.serving.passwords import parse_htpasswd
 from bundler.serving.request import Address, parse_address
 from bundler.system import libcrypt
+from bundler.views import serve_report
 from tests.support import images
 from tests.support.attached_bundles import TRUSTED, write_bundle
 from tests.support.errors import raises
@@ -90,10 +93,58 @@ def test_certificates_that_do_not_fit_are_misuse(bundle, names, tmp_path_factory
 
 
 def test_names_of_all_addresses_are_in_the_certificate(monkeypatch):
-    names = tls.names_of(Address("0.0.0.0", 5000))
+    names = names_of(Address("0.0.0.0", 5000))
     assert {"localhost", "127.0.0.1", "::1"} <= set(names)
     assert "0.0.0.0" not in names
-    assert "registry.internal" in tls.names_of(Address("registry.internal", 5000))
+    assert "registry.internal" in names_of(Address("registry.internal", 5000))
+
+
+def test_a_server_at_all_addresses_is_named_by_its_machine(bundle, monkeypatch):
+    monkeypatch.setattr(own_names, "host", lambda: "builder7")
+    with serving(bundle, address="0.0.0.0:0") as served:
+        port = served.address.port
+        document = serve_report.document(served)
+        assert f"docker pull builder7:{port}/quay.io/team/app:1" in "\n".join(
+            serve_report.lines(served, is_verbose=False)
+        )
+    assert (document["host"], document["registry"]) == (f"0.0.0.0:{port}", f"builder7:{port}")
+    assert document["images"][0]["name"] == f"builder7:{port}/quay.io/team/app:1"
+    assert str(reached_at(Address("::", 5000))) == "builder7:5000"
+    assert str(reached_at(Address("127.0.0.1", 5000))) == "127.0.0.1:5000"
+
+
+def test_a_name_that_no_other_machine_can_use_gives_way_to_an_address(monkeypatch):
+    monkeypatch.setattr(own_names, "_own_addresses", lambda: ["192.0.2.7"])
+    for name in ("localhost", "with_underscore", ""):
+        monkeypatch.setattr(own_names, "host", lambda name=name: name)
+        assert str(reached_at(Address("0.0.0.0", 5000))) == "192.0.2.7:5000"
+
+
+def test_certificates_that_are_not_there_are_named_after_the_two_ways_are_told_apart(
+    tmp_path, monkeypatch, bundle, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    given = [
+        "serve",
+        str(bundle),
+        "--insecure-no-signature",
+        "--addr",
+        "127.0.0.1:0",
+        "--tls-cert",
+        "a",
+        "--tls-key",
+        "b",
+    ]
+    assert cli.run([*given, "--tls-self-signed"]) == 2
+    assert "two certificates" in capsys.readouterr().err
+    assert cli.run(given) == 2
+    assert "a: there is no such file" in capsys.readouterr().err
+
+
+def test_a_file_of_passwords_that_is_not_there_can_be_made(tmp_path):
+    with raises(bundler.Misuse, subject=str(tmp_path / "users")) as caught:
+        passwords.read_users(tmp_path / "users")
+    assert "htpasswd -B -c" in str(caught.value.hint)
 
 
 def test_only_users_with_their_password_come_in(bundle, tmp_path):
