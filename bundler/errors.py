@@ -252,8 +252,10 @@ class LocalStorage(BundlerError):
             return cls(
                 "the file system does not support files of this size", subject=what, hint="use a smaller --chunk-size"
             )
-        hint = "make the folder first, or choose another one" if error.errno == errno.ENOENT else None
-        return cls(text("cannot be written: {reason}", reason=error.strerror), subject=what, hint=hint)
+        reason = text("cannot be written: {reason}", reason=error.strerror)
+        if error.errno == errno.ENOENT:
+            return cls(reason, subject=what, hint="make the folder first, or choose another one")
+        return cls(reason, subject=what)
 
     @classmethod
     def exhausted(cls, error: BaseException) -> LocalStorage | None:

@@ -98,12 +98,12 @@ def test_a_scanner_that_is_not_there_is_named(programs, monkeypatch, word, code)
     "word, meant",
     [("clamavv", "clamav"), ("TRIVY", "trivy"), ("clairr=/nowhere", "clair"), ("mine", None), ("own=/nowhere", None)],
 )
-def test_a_scanner_that_is_not_known_is_told_the_known_ones(programs, word, meant):
+def test_a_scanner_that_is_not_known_shows_the_known_ones(programs, word, meant):
     programs()
     with raises(Misuse, code="scanner-missing") as caught:
         engines.find_engine(word)
-    told = values_in(caught.value.hint)
-    assert (told["known"], told.get("near")) == ("clamav, trivy, grype, clair", meant)
+    shown = values_in(caught.value.hint)
+    assert (shown["known"], shown.get("near")) == ("clamav, trivy, grype, clair", meant)
 
 
 def test_clair_without_an_address_gets_an_example():

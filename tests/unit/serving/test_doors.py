@@ -120,7 +120,7 @@ def test_a_name_that_no_other_machine_can_use_gives_way_to_an_address(monkeypatc
         assert str(reached_at(Address("0.0.0.0", 5000))) == "192.0.2.7:5000"
 
 
-def test_certificates_that_are_not_there_are_named_after_the_two_ways_are_told_apart(
+def test_certificates_that_are_not_there_are_named_and_two_ways_exclude_each_other(
     tmp_path, monkeypatch, bundle, capsys
 ):
     monkeypatch.chdir(tmp_path)
