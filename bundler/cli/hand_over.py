@@ -69,7 +69,12 @@ def need_list(paths: tuple[str, ...], flags: Mapping[str, bool]) -> Path | None:
     given = [flag for flag, is_given in flags.items() if is_given]
     if len(paths) > 1 or given:
         actual = given[0] if given else None
-        raise Misuse("a need-list goes alone, without flags about a hand-over", subject=files[0], actual=actual)
+        raise Misuse(
+            "a need-list goes alone, without flags about a hand-over",
+            subject=files[0],
+            actual=actual,
+            hint="for the sheet of a bundle, give the bundle's folder",
+        )
     return Path(files[0])
 
 

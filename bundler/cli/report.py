@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options, with_report
+from bundler.cli import options, scan_options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.errors import Misuse
@@ -53,6 +53,7 @@ bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
     metavar="FILE",
     help="Show this record of a scan. May be repeated. Default: NAME.scan.json next to the bundle's folder.",
 )
+@scan_options.scan_trust_option
 @options.unsigned_ok_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
@@ -69,6 +70,7 @@ def report(
     is_verified: bool,
     layers: bool,
     scan_records: tuple[str, ...],
+    scan_trust: tuple[str, ...],
     insecure_no_signature: bool,
     passphrase_file: str | None,
     scratch: str | None,
@@ -85,8 +87,8 @@ def report(
 
     if format_ != "html" and language is not None:
         raise Misuse("--lang is the language of a page for people", hint="leave it out: an SBOM has no language")
-    if format_ != "html" and (layers or scan_records):
-        raise Misuse("--layers and --scan-record are for a page for people", hint="leave them out")
+    if format_ != "html" and (layers or scan_records or scan_trust):
+        raise Misuse("--layers, --scan-record and --scan-trust are for a page for people", hint="leave them out")
     if insecure_no_signature and not is_verified:
         raise Misuse("--insecure-no-signature needs --verify", hint="without --verify a bundle needs no signature")
     request = bundler.ReportRequest(
@@ -97,6 +99,7 @@ def report(
         is_verified=is_verified,
         is_without_signature=insecure_no_signature,
         scan_records=options.paths(scan_records),
+        scan_trust=options.paths(scan_trust),
         has_layers=layers,
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
         format=format_,
@@ -107,6 +110,6 @@ def report(
         ),
         request.paths,
     )
-    lines = [str(result.path)] if quiet else report_report.report_lines(result)
+    lines = [str(result.path)] if quiet else report_report.judged_lines(result)
     show(lines, report_report.report_document(result), is_json=is_json)
     return result.exit_code

@@ -25,6 +25,13 @@ max_severity_option = click.option(
     type=click.Choice(bundler.SEVERITIES),
     help="Findings of this severity and above are no pass; so are those of unknown severity. Default: any finding.",
 )
+scan_trust_option = click.option(
+    "--scan-trust",
+    multiple=True,
+    metavar="PUB",
+    help="Public key, or a folder of them, that may sign records of scans. May be repeated. Default: the keys that "
+    "may sign bundles.",
+)
 _GATE = (
     click.option(
         "--require-scan",
@@ -46,13 +53,7 @@ _GATE = (
         metavar="FILE",
         help="Record of a scan. May be repeated. Default: NAME.scan.json in the folder that has the bundle's folder.",
     ),
-    click.option(
-        "--scan-trust",
-        multiple=True,
-        metavar="PUB",
-        help="Public key, or a folder of them, that may sign records of scans. May be repeated. Default: the keys that "
-        "may sign bundles.",
-    ),
+    scan_trust_option,
 )
 
 

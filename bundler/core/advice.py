@@ -916,10 +916,10 @@ _ENTRIES = (
     Advice(
         "no-face",
         Misuse,
-        "the faces of PDF readers lack a character",
+        "the fonts of PDF readers lack a character",
         "write an .html or .svg file, and print it with a browser",
-        "A PDF of bundler has no font in it: it uses the faces that each reader has, and these have the letters of "
-        "Western Europe only. A browser has faces for Chinese and for other scripts: write FILE.html, and print it on "
+        "A PDF of bundler has no font in it: it uses the fonts that each reader has, and these have the letters of "
+        "Western Europe only. A browser has fonts for Chinese and for other scripts: write FILE.html, and print it on "
         "A4 in its actual size. Or give names in Latin letters, and `--lang en`.",
     ),
     Advice(

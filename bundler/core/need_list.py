@@ -30,6 +30,7 @@ from bundler.core.limits import (
 )
 from bundler.core.manifest import Blob, BundleManifest, Chunk
 from bundler.core.need_line import Wanted, is_line, parse_line, unknown_version
+from bundler.core.own_documents import refuse_no_object
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged
 
@@ -235,6 +236,7 @@ def parse_need_list(content: bytes, *, what: str) -> NeedList | Wanted:
     head = content[:64].lstrip()
     if is_line(head.decode("ascii", "replace")):
         return parse_line(content[: NEED_LIST_LINE_BYTES + 1].decode("ascii", "replace"), what=what)
+    refuse_no_object(content, "this is not a need-list", what=what, document=DOCUMENT)
     document = strict_json.loads(content, what=what, containers=NEED_LIST_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("document"), str):
         raise Damaged("this is not a need-list", subject=what)

@@ -16,6 +16,7 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import RECEIPT_CONTAINERS
+from bundler.core.own_documents import refuse_no_object
 from bundler.core.preheat import Preheated, preheated_document, read_preheated
 from bundler.core.receipt_attachments import (
     UNFINISHED,
@@ -210,6 +211,7 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
         Damaged: The content is not a receipt.
         Refused: The receipt has an unknown version.
     """
+    refuse_no_object(content, "this is not a receipt", what=what, document=DOCUMENT)
     document = strict_json.loads(content, what=what, containers=RECEIPT_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("document"), str):
         raise Damaged("this is not a receipt", subject=what)

@@ -122,7 +122,7 @@ def read_scan_record(path: Path, trust: Sequence[Path] = (), *, demand: Demand =
     """
     file = read_signed(path, SCAN_FILE, trust, demand=demand)
     record = parse_record(file.content, what=str(path))
-    return SignedRecord(record, file.id, str(path), tuple(key.id for key in file.signers))
+    return SignedRecord(record, file.id, str(path), tuple(key.id for key in file.signers), file.claimed)
 
 
 def records_near(bundle: Bundle | LockedBundle) -> Iterator[Path]:

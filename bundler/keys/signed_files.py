@@ -115,6 +115,7 @@ class SignedFile:
         id: The SHA-256 of its bytes, 64 hex digits.
         signers: The trusted keys that have signed it; empty if signatures were not checked.
         is_unsigned: True if keys are trusted here and none of them has signed it.
+        claimed: The keys that its signature files name, if no trusted key has signed it. They prove nothing.
     """
 
     path: Path
@@ -122,6 +123,7 @@ class SignedFile:
     id: str
     signers: tuple[PublicKey, ...] = ()
     is_unsigned: bool = False
+    claimed: tuple[str, ...] = ()
 
 
 def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, demand: Demand) -> SignedFile:
@@ -146,19 +148,19 @@ def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, d
         keys = trusted_keys(trust, judged=Judged(files=(path,)))
     good = _signers(path, content, keys, kind)
     is_unsigned = bool(keys) and not good
+    claimed = () if good else _claimed(path)
     if demand is Demand.REQUIRED and not keys:
         raise Untrusted("there is no trusted key", hint=kind.no_key)
     if is_unsigned and demand is not Demand.OPTIONAL:
-        claimed = _claimed(path)
         raise Untrusted(
             kind.untrusted,
             subject=str(path),
             expected=", ".join(sorted(key.id for key in keys)),
-            actual=claimed or text("its signature file is missing"),
+            actual=some(claimed, most=3) or text("its signature file is missing"),
             hint=kind.no_key if claimed else kind.hint,
             code=kind.code,
         )
-    return SignedFile(path, content, hashlib.sha256(content).hexdigest(), good, is_unsigned)
+    return SignedFile(path, content, hashlib.sha256(content).hexdigest(), good, is_unsigned, claimed)
 
 
 def write_signed(path: Path, content: bytes, key: PrivateKey | None) -> None:
@@ -237,6 +239,6 @@ def _signers(path: Path, content: bytes, keys: Sequence[PublicKey], kind: Docume
     return tuple(good.values())
 
 
-def _claimed(path: Path) -> str:
+def _claimed(path: Path) -> tuple[str, ...]:
     names = sorted(file.name for file in path.parent.glob(f"{path.name}.*.sig"))
-    return some((name.removeprefix(f"{path.name}.").removesuffix(".sig") for name in names), most=3)
+    return tuple(name.removeprefix(f"{path.name}.").removesuffix(".sig") for name in names)

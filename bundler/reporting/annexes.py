@@ -34,11 +34,12 @@ def annexes_of(about: Reportable, request: ReportRequest, run: Run) -> Annexes:
         Interrupted: The user stopped it.
     """
     if not isinstance(about, (InspectResult, VerifyResult)):
-        if request.has_layers or request.scan_records:
+        if request.has_layers or request.scan_records or request.scan_trust:
             raise Misuse("layers and scans are of a bundle, not of a receipt", subject=str(request.paths[0]))
         return NO_ANNEXES
     files = request.scan_records or tuple(dict.fromkeys(records_near(about.bundle)))
-    records = tuple(read_scan_record(file, request.trust, demand=Demand.OPTIONAL) for file in files)
+    trust = request.scan_trust or request.trust
+    records = tuple(read_scan_record(file, trust, demand=Demand.OPTIONAL) for file in files)
     return Annexes(records, tuple(_layers(about, run)) if request.has_layers else ())
 
 

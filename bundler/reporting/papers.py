@@ -10,7 +10,7 @@ from bundler.commands.papers import LabelRequest, NeedPaperRequest, NeedPaperRes
 from bundler.core.label_sheets import sheet_of
 from bundler.core.limits import NEED_LINE_CHARACTERS, NEED_LIST_BYTES
 from bundler.core.need_list import NeedList, parse_need_list
-from bundler.errors import Misuse, Refused
+from bundler.errors import Damaged, Misuse, Refused
 from bundler.reporting.file import check_folder, has_marks
 from bundler.run import Run
 from bundler.system.durable_files import place_durably
@@ -19,6 +19,11 @@ from bundler.texts import text
 from bundler.views.languages import ENGLISH, check_language, language as spoken_language
 from bundler.views.paper import files as paper_files
 from bundler.views.paper.drawing import MARK
+
+_OTHER_FILE = text(
+    "give the folder of a bundle, or a need-list that verify --need FILE or import --need FILE wrote: "
+    "bundler slip PATH -o FILE"
+)
 
 
 def label(request: LabelRequest, run: Run | None = None) -> PaperResult:
@@ -74,7 +79,10 @@ def need_paper(request: NeedPaperRequest) -> NeedPaperResult:
     """
     language = _language(request.output, request.language)
     what = str(request.path)
-    need = parse_need_list(read_bounded(request.path, NEED_LIST_BYTES), what=what)
+    try:
+        need = parse_need_list(read_bounded(request.path, NEED_LIST_BYTES), what=what)
+    except Damaged as error:
+        raise error.but(hint=error.hint or _OTHER_FILE) from error.__cause__
     wanted, name = (need.wanted, need.bundle.name) if isinstance(need, NeedList) else (need, "")
     if len(wanted.line) > NEED_LINE_CHARACTERS:
         raise Refused(

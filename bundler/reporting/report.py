@@ -10,7 +10,7 @@ from bundler.bundle.opening import find
 from bundler.commands.inspect_ import InspectRequest, InspectResult, inspect
 from bundler.commands.receipts import read_receipt
 from bundler.commands.verify import VerifyRequest, verify
-from bundler.errors import Misuse
+from bundler.errors import Damaged, Misuse
 from bundler.exporting.result import ExportResult
 from bundler.keys.signed_files import Demand
 from bundler.reporting.annexes import annexes_of
@@ -21,6 +21,7 @@ from bundler.run import Run
 from bundler.system.clock import creation_time
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import path_of
+from bundler.texts import text
 from bundler.views.html.page import GENERATOR, page_pieces
 from bundler.views.html.report_page import NO_ANNEXES, Annexes, Maker
 from bundler.views.html.reports import CYCLONEDX, HTML, ReportResult, page_of
@@ -28,6 +29,10 @@ from bundler.views.languages import check_language, language as spoken_language
 
 if TYPE_CHECKING:
     from bundler.views.html.reports import Reportable
+
+_OTHER_FILE = text(
+    "give the folder of a bundle, or the receipt that import --receipt FILE wrote: bundler report PATH -o FILE"
+)
 
 
 def report(request: ReportRequest, run: Run | None = None) -> ReportResult:
@@ -95,7 +100,10 @@ def check_report(output: Path, language: str = "") -> None:
 def _read(request: ReportRequest, run: Run) -> Reportable:
     paths = request.paths
     if len(paths) == 1 and isinstance(paths[0], Path) and paths[0].is_file():
-        return read_receipt(paths[0], request.trust, demand=Demand.OPTIONAL)
+        try:
+            return read_receipt(paths[0], request.trust, demand=Demand.OPTIONAL)
+        except Damaged as error:
+            raise error.but(hint=error.hint or _OTHER_FILE) from error.__cause__
     if request.is_verified:
         wanted = VerifyRequest(
             paths, request.trust, is_without_signature=request.is_without_signature, unlocking=request.unlocking

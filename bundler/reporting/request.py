@@ -25,6 +25,7 @@ class ReportRequest(Request):
         has_layers: Read the layers of all images, and show their commands and the bytes that they waste.
         unlocking: Opens an encrypted bundle. With None its content stays unknown.
         format: ``html``, or ``cyclonedx`` for an SBOM of the bundle, which has no language.
+        scan_trust: Public keys that may sign records of scans, or folders of them; empty for those of ``trust``.
     """
 
     paths: tuple[BundlePath, ...]
@@ -37,3 +38,4 @@ class ReportRequest(Request):
     has_layers: bool = False
     unlocking: Unlocking | None = None
     format: str = "html"
+    scan_trust: tuple[Path, ...] = ()

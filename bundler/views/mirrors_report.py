@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from bundler.core.mirrors import kustomize
 from bundler.texts import text
 from bundler.views.languages import said, translated
 from bundler.views.words import STATEMENTS, count, escaped, fact, limited, table
@@ -22,7 +23,8 @@ def lines(result: MirrorsResult, *, is_verbose: bool) -> list[str]:
     signers = ", ".join(result.signers) or said("signature NOT CHECKED")
     shown = [
         fact(said("mirror"), f"{result.registry}  ({translated(count(result.images, 'image'))})"),
-        fact(translated(STATEMENTS[result.kind]), f"{result.statement}  {signers}"),
+        fact(translated(STATEMENTS[result.kind]), result.statement),
+        fact(said("signed by"), signers),
     ]
     for each in result.written:
         shown += ["", *_kind_lines(each, is_verbose=is_verbose)]
@@ -39,7 +41,7 @@ def _kind_lines(written: WrittenMirrors, *, is_verbose: bool) -> list[str]:
     rows = [(_state(each), escaped(each.path)) for each in written.files]
     shown = [written.kind, *limited(table(rows), is_verbose=is_verbose)]
     if not rows:
-        shown.append("  " + said("no file: it can serve none of the images"))
+        shown.append("  " + _no_file_words(written.kind))
     by_reason: defaultdict[str, list[NotMirrored]] = defaultdict(list)
     for each in written.not_mirrored:
         by_reason[each.reason].append(each)
@@ -47,6 +49,14 @@ def _kind_lines(written: WrittenMirrors, *, is_verbose: bool) -> list[str]:
         why = text("NOT for {images}: {reason}", images=count(len(members), "image"), reason=reason)
         shown += ["  " + translated(why), *limited(_not_mirrored_lines(members), is_verbose=is_verbose)]
     return shown
+
+
+def _no_file_words(kind: str) -> str:
+    if kind == kustomize.KIND:
+        return said("no file: it can serve none of the images")
+    return said(
+        "No file was written for {kind}: it can serve none of these images under their original names.", kind=kind
+    )
 
 
 def _not_mirrored_lines(members: Iterable[NotMirrored]) -> list[str]:

@@ -46,7 +46,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
     bundle = f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else said("none was opened")
     facts = [
         (said("receipt"), str(file.path)),
-        ("", _signature_words(file)),
+        ("", signature_words(file)),
         (said("id"), file.id),
         (said("bundle"), bundle),
         ("", _signer_words(receipt)),
@@ -101,7 +101,7 @@ def undo_lines(result: UndoResult) -> list[str]:
     ]
     lines = [
         fact(said("receipt"), escaped(result.file.path)),
-        fact_below(_signature_words(result.file)),
+        fact_below(signature_words(result.file)),
         fact(said("bundle"), escaped(result.file.receipt.bundle_name)),
         *(table(rows) or [said("nothing to restore: no tag of a registry was moved")]),
     ]
@@ -155,7 +155,8 @@ def _reading_words(target: ReceiptTarget) -> list[str]:
     return [reading_words(count(back.blobs, "blob"), back.size_bytes, back.damaged)]
 
 
-def _signature_words(file: ReceiptFile) -> str:
+def signature_words(file: ReceiptFile) -> str:
+    """The signature of a receipt in a few words."""
     if file.signers:
         signers = ", ".join(key.fingerprint for key in file.signers)
         return said("signature good, by {signers}", signers=signers)

@@ -174,11 +174,7 @@ def inspect_lines(result: InspectResult) -> list[str]:
     lines += [
         fact(said("bundle"), said("{name}, made {time} by {tool}", **made)),
         fact(said("id"), bundle.id),
-        fact(said("signature"), _signature_words(result)),
-        *_bad_lines(bundle),
-        *(fact_below(escaped(worded(error))) for error in bundle.sealed.others[:_SHOWN_SIGNERS]),
-        *(fact_below(said("unknown signer {key}", key=signer)) for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
-        *map(fact_below, more_lines(len(result.unknown_signers) - _SHOWN_SIGNERS)),
+        *signature_lines(result),
     ]
     if isinstance(manifest, OuterManifest):
         lines += [
@@ -194,6 +190,18 @@ def inspect_lines(result: InspectResult) -> list[str]:
     lines += [] if isinstance(manifest, OuterManifest) else ["", *_image_lines(manifest)]
     lines += ["", said("chunks"), *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
     return lines if result.is_verified else [*lines, "", unverified]
+
+
+def signature_lines(result: InspectResult) -> list[str]:
+    """The lines about the signatures of a bundle that was looked at."""
+    sealed, unknown = result.bundle.sealed, result.unknown_signers
+    return [
+        fact(said("signature"), _signature_words(result)),
+        *_bad_lines(result.bundle),
+        *(fact_below(escaped(worded(error))) for error in sealed.others[:_SHOWN_SIGNERS]),
+        *(fact_below(said("unknown signer {key}", key=signer)) for signer in unknown[:_SHOWN_SIGNERS]),
+        *map(fact_below, more_lines(len(unknown) - _SHOWN_SIGNERS)),
+    ]
 
 
 def names_of(result: InspectResult) -> list[str]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bundler.commands.inspect_ import InspectResult
+from bundler.commands.receipts import ReceiptFile
 from bundler.texts import text
+from bundler.views import receipt_report
+from bundler.views.errors import advice_lines
 from bundler.views.languages import said, translated
-from bundler.views.words import escaped, fact, fact_below, size
+from bundler.views.report import signature_lines
+from bundler.views.words import UNVERIFIED, escaped, fact, fact_below, size
 
 if TYPE_CHECKING:
     from bundler.views.html.reports import ReportResult
@@ -29,6 +34,20 @@ def report_lines(result: ReportResult) -> list[str]:
         fact_below(translated(_KINDS[result.kind])),
         fact("sha256", result.sha256),
     ]
+
+
+def judged_lines(result: ReportResult) -> list[str]:
+    """The lines that ``report`` prints: those about the file, and whether a trusted key signed what it shows."""
+    lines, about = report_lines(result), result.about
+    if isinstance(about, ReceiptFile):
+        return [*lines, fact(said("signature"), receipt_report.signature_words(about))]
+    if not isinstance(about, InspectResult):
+        return lines
+    lines += signature_lines(about)
+    if about.is_verified:
+        return lines
+    advice = advice_lines(about.trust_problem, "  ") if about.trust_problem else []
+    return [translated(UNVERIFIED), "", *lines, *([""] if advice else []), *advice]
 
 
 def report_document(result: ReportResult) -> dict[str, Any]:

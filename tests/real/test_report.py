@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bundler.bundle import signing
 from bundler.core.digest import Digest
 from bundler.core.fingerprint import grouped
 from bundler.core.scan import Finding, Scan, Scanner, ScanRecord, Severity, Waiver
 from bundler.core.scan.verdict import CLEAN, Unit, found as scanned, not_scanned
+from bundler.keys.signed_files import signature_path
 from bundler.views.html.elements import LONGEST_TEXT, TAGS
 from tests.conftest import Bundler
 from tests.support import browser, forge, images
@@ -187,6 +189,17 @@ def test_a_verification_names_the_images_that_damage_hurts(bundler: Bundler, for
     unknown = bundler("report", tmp_path / "unknown", "-o", page, "--trust", tmp_path / "other.pub")
     assert unknown.code == 5
     assert "NOT TRUSTED" in read(page).text
+    other = key_id(tmp_path / "other.pub")
+    for each in (
+        "UNVERIFIED",
+        f"NOT TRUSTED: signed by {forged.key_id}; trusted here: {other}",
+        "  -> check that this",
+    ):
+        assert each in unknown.out
+    unasked = bundler("report", tmp_path / "unknown", "-o", page)
+    assert unasked.code == 0
+    assert "UNVERIFIED" in unasked.out
+    assert "not checked (check it with --trust NAME.pub)" in unasked.out
 
 
 def test_plans_imports_and_receipts_show_tags_before_and_after(
@@ -272,6 +285,20 @@ def test_a_report_replaces_reports_alone_and_is_no_file_of_a_bundle(bundler: Bun
     assert two.code == 2
 
 
+@pytest.mark.parametrize(("content", "found"), [("images:\n- nginx", "begins with 'images:"), ("", "an empty file")])
+def test_a_file_of_another_kind_is_named_with_what_is_expected(here, tmp_path: Path, content: str, found: str):
+    given = tmp_path / "given"
+    given.write_text(content)
+    for command, expected, hint in (
+        ("report", "bundler.receipt/1", "import --receipt FILE wrote: bundler report"),
+        ("slip", "bundler.need/1", "import --need FILE wrote: bundler slip"),
+    ):
+        done = here(command, given, "-o", tmp_path / "made.html")
+        assert done.code == 4
+        assert all(each in done.err for each in (str(given), expected, found, hint)), done.err
+        assert "line 1 column 1" not in done.err
+
+
 def made_copy(forged: Forged, to: Path) -> Path:
     """Another bundle."""
     other = forged.copy(to / "other")
@@ -288,6 +315,10 @@ def test_the_report_of_an_encrypted_bundle_names_no_image_without_its_passphrase
     assert BIG not in page.read_text()
     assert bundler(*report, "--passphrase-file", tmp_path / "passphrase").code == 0
     assert BIG in read(page).text
+
+
+def key_id(public: Path) -> str:
+    return signing.load_public(public.read_bytes(), origin="test").id
 
 
 def write_scan(file: Path, bundle_id: str, blobs: list[str], found: str) -> None:
@@ -321,6 +352,23 @@ def test_the_record_of_a_scan_next_to_a_bundle_is_shown_and_proves_nothing_unsig
     assert "2 objects have not passed the scan by clamav" in words
     assert "1 object is not in the scan by clamav" in words
     assert "No trusted key has signed" in words
+    assert "UNSIGNED" in scan
+    bundler("keygen", "officer", "-d", tmp_path)
+    officer, public = key_id(tmp_path / "officer.pub"), tmp_path / "officer.pub"
+    private = signing.load_private((tmp_path / "officer.key").read_bytes(), origin="test", passphrase=bytes)
+    signature_path(record, officer).write_bytes(private.sign(record.read_bytes()))
+    report = ("report", forged.folder, "-o", page, "--trust", forged.public)
+    assert bundler(*report).code == 0
+    words = read(page).text
+    scan = words.partition("Scan of 2026-11-30T05:00:00Z")[2].partition("chunk and SHA-256")[0]
+    assert f"{officer} not a trusted key" in " ".join(scan.split())
+    assert "UNSIGNED" not in scan
+    assert "--scan-trust NAME.pub" in words
+    assert bundler(*report, "--scan-trust", public).code == 0
+    words = read(page).text
+    assert officer in words
+    assert "No trusted key has signed" not in words
+    signature_path(record, officer).unlink()
     write_scan(record, "0" * 64, blobs, found)
     assert bundler("report", forged.folder, "-o", page, "--trust", forged.public).code == 0
     words = read(page).text

@@ -50,12 +50,14 @@ class SignedRecord:
         id: The SHA-256 of its bytes, 64 hex digits.
         source: Its file.
         signers: The key ids of the trusted keys that have signed it.
+        claimed: Without these, the key ids that its signature files name. They prove nothing.
     """
 
     record: ScanRecord
     id: str
     source: str
     signers: tuple[str, ...]
+    claimed: tuple[str, ...] = ()
 
     @property
     def bare(self) -> SignedRecord:

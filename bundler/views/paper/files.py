@@ -99,7 +99,7 @@ def need_files(wanted: Wanted, name: str, path: Path, language: str) -> dict[Pat
 def _language_for(path: Path, language: str) -> str:
     if form_of(path) == PDF and language != ENGLISH:
         raise Misuse(
-            "a PDF is in English only: its readers have no Chinese face",
+            "a PDF is in English only: its readers have no Chinese font",
             subject=str(path),
             hint="write an .html file, and print it with a browser; or give --lang en",
             code="no-face",

@@ -95,7 +95,7 @@ def _string(content: str) -> bytes:
         encoded = content.encode(_ENCODING)
     except UnicodeEncodeError as error:
         raise Misuse(
-            "the faces of a PDF reader lack this character",
+            "the fonts of a PDF reader lack this character",
             subject=content[error.start : error.end],
             hint="write an .html or .svg file, and print it with a browser",
             code="no-face",

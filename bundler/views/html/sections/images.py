@@ -21,7 +21,7 @@ _COLUMNS = (
     Column(text("image and digest"), "whole"),
     Column(text("platforms"), "platforms"),
     Column(text("size"), "number"),
-    Column(text("of it only here"), "number"),
+    Column(text("only in this image"), "number"),
     Column(text("bytes"), "bars"),
 )
 _ATTACHED = Column(text("attached"))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bundler.core.receipt import Receipt
     from bundler.core.scan import GateResult
 
-_MOST_OBJECTS, _MOST_FINDINGS, _MOST_WAIVERS = 500, 6, 200
+_MOST_OBJECTS, _MOST_FINDINGS, _MOST_WAIVERS, _MOST_CLAIMED = 500, 6, 200, 3
 _GATE = (
     Column(text("scanner")),
     Column(text("verdict")),
@@ -179,7 +179,7 @@ def record_notes(records: Sequence[SignedRecord], bundle_id: str, manifest: Bund
     for signed in _fitting(records, bundle_id):
         if not signed.signers:
             unsigned = text("No trusted key has signed {file}, the record of a scan", file=signed.source)
-            yield Note(WARN, unsigned, text("Its verdicts prove nothing."))
+            yield Note(WARN, unsigned, _untrusted_words(signed))
         for scan in signed.record.scans:
             about = {"scanner": scan.scanner.name}
             bad = sum(verdict.state is not State.CLEAN for verdict in scan.verdicts.values())
@@ -212,7 +212,7 @@ def _record(signed: SignedRecord, anchor: str, manifest: BundleManifest) -> Sect
         facts(
             [
                 (text("record of the scan"), (code(signed.source), " ", code(signed.id))),
-                (text("signed by"), tuple(lines(map(code, signed.signers))) or mark(text("UNSIGNED"), WARN)),
+                (text("signed by"), _signers(signed)),
                 (text("operator"), text("{operator} on {host}", operator=record.operator, host=record.host)),
                 (text("tool"), record.tool),
             ]
@@ -221,6 +221,25 @@ def _record(signed: SignedRecord, anchor: str, manifest: BundleManifest) -> Sect
         table(_OBJECTS, _object_rows(record.scans, manifest)) if any(map(_bad, record.scans)) else None,
         element("p", text("and {count:,} more", count=more), class_="soft") if more > 0 else None,
         _waivers(record.waivers),
+    )
+
+
+def _signers(signed: SignedRecord) -> Node:
+    if signed.signers:
+        return tuple(lines(map(code, signed.signers)))
+    if not signed.claimed:
+        return mark(text("UNSIGNED"), WARN)
+    return (code(some(signed.claimed, most=_MOST_CLAIMED)), " ", mark(text("not a trusted key"), WARN))
+
+
+def _untrusted_words(signed: SignedRecord) -> str:
+    """The reason why a record proves nothing, and the next step."""
+    if not signed.claimed:
+        return text("It has no signature file. Its verdicts prove nothing. scan --key KEY signs a record.")
+    return text(
+        "Its signature file names {keys}, not a trusted key. Its verdicts prove nothing. If this is the key of the "
+        "person who scanned: --scan-trust NAME.pub",
+        keys=some(signed.claimed, most=_MOST_CLAIMED),
     )
 
 
