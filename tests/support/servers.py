@@ -27,12 +27,12 @@ def certificates(folder: Path) -> dict[str, Path]:
     """A private authority, and a server and a client certificate by it."""
     shell(
         f"""
-        openssl req -x509 {_EC_KEY} -nodes -days 2 -subj /CN=authority \
+        openssl req -x509 {_EC_KEY} -nodes -days 2 -subj /CN=authority -addext keyUsage=critical,keyCertSign,cRLSign \
           -keyout ca.key -out ca.crt
         for name in server client; do
           openssl req {_EC_KEY} -nodes -subj /CN=$name -keyout $name.key -out $name.csr
           openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out $name.crt \
-            -extfile <(printf 'subjectAltName=IP:127.0.0.1')
+            -extfile <(printf 'subjectAltName=IP:127.0.0.1\\nauthorityKeyIdentifier=keyid\\nsubjectKeyIdentifier=hash')
         done
         """,
         cwd=folder,
