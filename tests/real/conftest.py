@@ -14,8 +14,8 @@ from tests.conftest import Ran
 from tests.support.parts import RealRegistry
 from tests.support.servers import Fault, Front
 
-MEASURED = ("test_parity.py", "test_restore.py", "test_with_tool.py")
-"""The files whose tests run code of `bundler.bundle`, in their own process, that needs a real part: par2 or a registry."""
+MEASURED = ("test_parity.py", "test_restore.py", "test_s3.py", "test_with_tool.py")
+"""The files whose tests run code of `bundler.bundle`, in their own process, that needs a real part: par2, a registry or S3."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
