@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from bundler.commands.inspect_ import InspectResult
 from bundler.commands.receipts import ReceiptFile
+from bundler.commands.verify import VerifyResult
 from bundler.texts import text
 from bundler.views import receipt_report
 from bundler.views.errors import advice_lines
 from bundler.views.languages import said, translated
-from bundler.views.report import signature_lines
+from bundler.views.report import signature_lines, verify_lines
 from bundler.views.words import UNVERIFIED, escaped, fact, fact_below, size
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ def report_lines(result: ReportResult) -> list[str]:
 
 
 def judged_lines(result: ReportResult) -> list[str]:
-    """The lines that ``report`` prints: those about the file, and whether a trusted key signed what it shows."""
+    """The lines that ``report`` prints: those about the file, and the verdict on what it shows."""
     lines, about = report_lines(result), result.about
+    if isinstance(about, VerifyResult):
+        return [*lines, *verify_lines(about, is_verbose=False)]
     if isinstance(about, ReceiptFile):
         return [*lines, fact(said("signature"), receipt_report.signature_words(about))]
     if not isinstance(about, InspectResult):

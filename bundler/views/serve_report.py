@@ -55,7 +55,11 @@ def _incomplete(images: tuple[IncompleteImage, ...], is_verbose: bool) -> list[s
     if not images:
         return []
     named = [f"  {escaped(each.image.image.reference)}: {escaped(translated(each.problem.message))}" for each in images]
-    return ["", said("NOT COMPLETE: {count:,} images", count=len(images)), *limited(named, is_verbose=is_verbose)]
+    return [
+        "",
+        said("NOT COMPLETE: {amount}", amount=count(len(images), "image")),
+        *limited(named, is_verbose=is_verbose),
+    ]
 
 
 def _moved(moved: tuple[MovedTag, ...], is_verbose: bool) -> list[str]:

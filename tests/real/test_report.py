@@ -183,6 +183,8 @@ def test_a_verification_names_the_images_that_damage_hurts(bundler: Bundler, for
     same = bundler("report", forged.folder, "--verify", "-o", page, "--trust", forged.public)
     assert same.code == 4
     assert "NOT GOOD" in read(page).text
+    for each in ("chunk-0004.tar", gone.name, *users):
+        assert each in same.out
     (forged / "chunk-0004.tar").unlink()
     shutil.copytree(forged.folder, tmp_path / "unknown")
     bundler("keygen", "other", "-d", tmp_path)
