@@ -133,8 +133,8 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
     "--since",
     multiple=True,
     metavar="PATH",
-    help="Leave out what the receiver has by PATH: the folder of a bundle (its small files are enough), a signed "
-    "receipt, or a signed inventory. May be repeated.",
+    help="Leave out what the receiver has by PATH: the folder of a bundle (its small files are enough), its "
+    "place in S3, a signed receipt, or a signed inventory. May be repeated.",
 )
 @options.since_trust_option
 @options.since_unsigned_option
@@ -277,7 +277,7 @@ def export(
         skips_missing=skip_missing,
         policies=options.image_policies(policies, notation_policies, trusted_root),
         skips_refused=skip_refused,
-        since=options.paths(since),
+        since=options.bundle_paths(since),
         trust=options.paths(trust),
         is_since_without_signature=insecure_no_signature,
         since_unlocking=options.unlocking_since(since_passphrase_file, scratch),

@@ -9,6 +9,7 @@ import click
 import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
+from bundler.system.bundle_paths import bundle_path
 
 
 @program.command(
@@ -96,7 +97,7 @@ def mirrors(
 
     network = options.network(plain_http, cacert)
     request = bundler.MirrorsRequest(
-        path=Path(path),
+        path=bundle_path(path),
         output=Path(output),
         kinds=kinds,
         target=bundler.parse_target(target) if target else None,

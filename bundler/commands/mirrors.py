@@ -20,12 +20,14 @@ from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.policies import KEEP
 from bundler.core.receipt import Receipt, ReceiptTarget
 from bundler.core.reference import Reference, is_loopback
+from bundler.core.s3_path import S3Path
 from bundler.core.statement import Statement
 from bundler.errors import EXIT_PARTIAL, BundlerError, Damaged, LocalStorage, Misuse
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.signed_files import Demand
 from bundler.keys.statements import read_statement
 from bundler.run import Run
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.durable_files import write_at_once
 from bundler.system.files import holds
 from bundler.system.given_files import read_given
@@ -42,7 +44,7 @@ class MirrorsRequest(Request):
     """The request of ``bundler mirrors``.
 
     Attributes:
-        path: A receipt, or the folder of a bundle.
+        path: A receipt, or the folder of a bundle, or its place in S3.
         output: The folder for the files.
         kinds: The kinds of files, some of `MIRROR_KINDS`.
         target: The registry that clusters pull from. It may be None for a receipt of one registry.
@@ -55,7 +57,7 @@ class MirrorsRequest(Request):
         ca_certificate: The certificate authorities of the registry, PEM; they are written with the files.
     """
 
-    path: Path
+    path: BundlePath
     output: Path
     kinds: tuple[str, ...]
     target: Target | None = None
@@ -141,7 +143,7 @@ def mirrors(request: MirrorsRequest, run: Run | None = None) -> MirrorsResult:
         Misuse: There is no such receipt or bundle, it has no image at the registry, a kind is unknown, or a file
             exists with other content.
         Untrusted: No trusted key has signed it.
-        Damaged, Incomplete, Refused: It cannot be read.
+        Damaged, Incomplete, Refused, Unavailable: It cannot be read.
         LocalStorage: A file cannot be written.
     """
     if not request.kinds or not set(request.kinds) <= set(MIRROR_KINDS):
@@ -164,7 +166,8 @@ def mirrors(request: MirrorsRequest, run: Run | None = None) -> MirrorsResult:
 def _statement(request: MirrorsRequest, run: Run | None) -> Statement:
     """A bundle needs a trusted signature as for an import; a receipt needs one if any key is trusted here."""
     demand = Demand.of(is_without_signature=request.is_without_signature)
-    if request.path.is_dir() and demand is not Demand.IGNORED:
+    is_bundle = isinstance(request.path, S3Path) or request.path.is_dir()
+    if is_bundle and demand is not Demand.IGNORED:
         demand = Demand.REQUIRED
     return read_statement(request.path, request.trust, demand=demand, unlocking=request.unlocking, run=run)
 

@@ -56,8 +56,8 @@ class ExportRequest(Request):
         layer_compression: The compression of layers that their source has uncompressed: gzip, zstd or none.
         scratch: The folder for temporary data.
         skips_missing: True to go without images that their sources do not have or refuse.
-        since: Folders of bundles, and files of receipts and inventories: the blobs that they list are left out, because
-            the receiver has them.
+        since: Folders of bundles, their places in S3, and files of receipts and inventories: the blobs that they list
+            are left out, because the receiver has them.
         trust: The public keys, or folders of them, that must have signed what ``since`` names; empty for the user's
             trust folder.
         is_since_without_signature: True to accept it without a trusted signature.
@@ -97,7 +97,7 @@ class ExportRequest(Request):
     layer_compression: str = "gzip"
     scratch: Path = field(default_factory=scratch_folder)
     skips_missing: bool = False
-    since: tuple[Path, ...] = ()
+    since: tuple[BundlePath, ...] = ()
     trust: tuple[Path, ...] = ()
     is_since_without_signature: bool = False
     since_unlocking: Unlocking = LOCKED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver, by_statement, together
 from bundler.core.events import Noticed
@@ -15,6 +14,7 @@ from bundler.errors import BundlerError, Misuse
 from bundler.exporting.session import Session
 from bundler.keys.signed_files import Demand
 from bundler.keys.statements import read_statement
+from bundler.system.bundle_paths import BundlePath
 
 
 def read_since(session: Session) -> AtReceiver:
@@ -23,7 +23,7 @@ def read_since(session: Session) -> AtReceiver:
     Raises:
         Misuse: There is no such bundle or file, or the passphrase of an encrypted bundle is missing or wrong.
         Untrusted: A statement is unsigned, or no trusted key has signed it; the error names it.
-        Damaged, Incomplete, Refused, LocalStorage: A statement cannot be read, or is none.
+        Damaged, Incomplete, Refused, Unavailable, LocalStorage: A statement cannot be read, or is none.
     """
     request = session.request
     if not request.since:
@@ -53,7 +53,7 @@ def _statements(session: Session) -> Iterator[AtReceiver]:
             raise error.but(subject=subject) from error.__cause__
 
 
-def _refuse_daemon(statement: Statement, path: Path) -> None:
+def _refuse_daemon(statement: Statement, path: BundlePath) -> None:
     """Refuses the inventory of a daemon: it unpacks layers and keeps no blobs, so nothing could be left out.
 
     Raises:

@@ -23,7 +23,6 @@ from bundler.fulfilling.asked import Asked
 from bundler.fulfilling.places import Places, given_places
 from bundler.run import paces_of
 from bundler.stores.opened import Stores
-from bundler.system.bundle_paths import local
 from bundler.texts import some, text
 from bundler.transports.parsing import parse_image
 from bundler.transports.transport import SourceLocation
@@ -56,7 +55,7 @@ def make_supplement(asked: Asked, manifest: BundleManifest) -> ExportResult:
             archive=manifest.archive,
             key_path=request.key_path,
             key_passphrases=request.key_passphrases,
-            since=(local(asked.bundle.sealed.own_listings[0].folder),),
+            since=(asked.bundle.sealed.own_listings[0].folder,),
             trust=request.trust,
             is_since_without_signature=request.is_without_signature,
             completes=asked.bundle.id,

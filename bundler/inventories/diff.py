@@ -19,6 +19,7 @@ from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
 from bundler.core.policies import KEEP
 from bundler.core.receipt import Receipt
+from bundler.core.s3_path import SCHEME
 from bundler.core.sides import Names, side_of_bundle, side_of_images, side_of_inventory, side_of_receipt
 from bundler.core.statement import Statement
 from bundler.errors import EXIT_DIFFERENT, BundlerError, Damaged, Misuse, Refused
@@ -30,6 +31,7 @@ from bundler.keys.statements import is_statement, read_statement
 from bundler.run import Run, paces_of
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
+from bundler.system.bundle_paths import bundle_path
 from bundler.system.clock import now
 from bundler.system.places import scratch_folder
 from bundler.system.request_fields import Request
@@ -158,12 +160,12 @@ def _both(request: DiffRequest, run: Run) -> tuple[_Read, _Read]:
 
 
 def _is_place(given: str) -> bool:
-    return given != "-" and prefix_of(given) in _PLACES and not os.path.lexists(given)
+    return given != "-" and not given.startswith(SCHEME) and prefix_of(given) in _PLACES and not os.path.lexists(given)
 
 
 def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None) -> _Read:
     """Reads a side; ``other`` is the other side, if it was read before."""
-    path = Path(given)
+    path = bundle_path(given)
     if given != "-" and not prefix_of(given) and is_statement(path):
         demand = Demand.of(is_without_signature=request.is_without_signature)
         statement = read_statement(path, request.trust, demand=demand, unlocking=request.unlocking, run=run)
@@ -174,7 +176,7 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
         return _Read(given, listed_images(given, request.platforms, request.network, request.scratch, run))
     if not prefix_of(given) and (given.endswith(_LIST_SUFFIXES) or given.startswith((".", "/", "~"))):
         raise Misuse("there is no such file", subject=given)
-    if not prefix_of(given) and "/" in given and path.parent.is_dir():
+    if not prefix_of(given) and "/" in given and Path(given).parent.is_dir():
         raise Misuse(
             "there is no such file or folder",
             subject=given,

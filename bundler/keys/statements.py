@@ -1,4 +1,6 @@
-"""Reads statements: the folder of a sealed bundle, whole or only its small files; the file of a receipt or inventory.
+"""Reads statements: a sealed bundle, whole or only its small files; the file of a receipt or inventory.
+
+A bundle is in a folder or in S3. Receipts and inventories are files of this machine.
 
 Signatures are checked before anything is parsed. `bundler.core.statement` says what each kind proves.
 """
@@ -16,13 +18,14 @@ from bundler.core import roles
 from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory, parse_inventory
 from bundler.core.receipt import parse_receipt
+from bundler.core.s3_path import S3Path
 from bundler.core.statement import Statement
 from bundler.errors import Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.signed_files import INVENTORY_FILE, RECEIPT_FILE, Demand, SignedFile, read_signed
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
-from bundler.system.bundle_paths import locals_of
+from bundler.system.bundle_paths import BundlePath, locals_of
 
 _SMALL_FILES = (roles.MANIFEST.file, roles.SUMS.file)
 _HEAD_BYTES = 4096
@@ -55,13 +58,13 @@ def read_inventory(path: Path, trust: Sequence[Path] = (), *, demand: Demand = D
     return InventoryFile(parse_inventory(file.content, what=str(path)), file)
 
 
-def is_statement(path: Path) -> bool:
-    """True if a path may be that of a statement: a folder, or a file that begins like a receipt or an inventory."""
-    return path.is_dir() or path.name in _SMALL_FILES or _begins_like(path, _DOCUMENT)
+def is_statement(path: BundlePath) -> bool:
+    """True if a path may be that of a statement: a folder, a place in S3, or the file of a receipt or inventory."""
+    return isinstance(path, S3Path) or path.is_dir() or path.name in _SMALL_FILES or _begins_like(path, _DOCUMENT)
 
 
 def read_statement(
-    path: Path,
+    path: BundlePath,
     trust: Sequence[Path] = (),
     *,
     demand: Demand,
@@ -71,7 +74,8 @@ def read_statement(
     """Reads a statement of any kind.
 
     Args:
-        path: The folder of a bundle, its bundle.json or SHA256SUMS, or the file of a receipt or an inventory.
+        path: The folder of a bundle or its place in S3, its bundle.json or SHA256SUMS, or the file of a receipt or an
+            inventory.
         trust: Public keys or folders of them; empty for the trust folder.
         demand: The signature that it must have.
         unlocking: Opens an encrypted bundle.
@@ -80,19 +84,19 @@ def read_statement(
     Raises:
         Misuse: There is no such file or bundle, there are several bundles, or a passphrase is missing or wrong.
         Untrusted: No trusted key has signed it.
-        Damaged, Incomplete, Refused, LocalStorage: It cannot be read, or is none of the kinds.
+        Damaged, Incomplete, Refused, Unavailable, LocalStorage: It cannot be read, or is none of the kinds.
     """
-    if path.is_dir():
-        return _bundle(path, trust, demand, unlocking, run or Run())
     if path.name in _SMALL_FILES:
         return _bundle(path.parent, trust, demand, unlocking, run or Run())
+    if isinstance(path, S3Path) or path.is_dir():
+        return _bundle(path, trust, demand, unlocking, run or Run())
     is_inventory = _begins_like(path, _INVENTORY)
     file = read_signed(path, INVENTORY_FILE if is_inventory else RECEIPT_FILE, trust, demand=demand)
     read = parse_inventory if is_inventory else parse_receipt
     return Statement(file.id, read(file.content, what=str(path)), tuple(key.id for key in file.signers))
 
 
-def _bundle(path: Path, trust: Sequence[Path], demand: Demand, unlocking: Unlocking, run: Run) -> Statement:
+def _bundle(path: BundlePath, trust: Sequence[Path], demand: Demand, unlocking: Unlocking, run: Run) -> Statement:
     unchecked = find([path])
     if demand is Demand.IGNORED:
         sealed = unchecked.taken_as_it_is()

@@ -127,6 +127,30 @@ def test_a_bundle_in_s3_has_the_bytes_of_one_in_a_folder(run, front, weed, sourc
     assert (differs.code, weed.objects(f"{prefix}/test") == in_folder) == (2, True)
 
 
+def test_a_bundle_in_s3_is_a_base_and_a_side_of_a_comparison(run, source, there, keys, prefix, target, tmp_path):
+    key, public = keys
+    images.simple("new", 300_000).write_layout(tmp_path / "layout", "new:1")
+    entry = {"image": "r.example/new:1", "from": f"oci:{tmp_path}/layout:new:1"}
+    entries = [*json.loads(source.read_text())["images"], entry]
+    (tmp_path / "list.yaml").write_text(json.dumps({"name": "later", "images": entries}))
+    place = f"s3://{BUCKET}/{prefix}"
+    export = ("export", tmp_path / "list.yaml", "-o", place, "--key", key, "--since")
+    assert run(*export, there).code == 5, "no key is trusted"
+    assert run(*export, f"{place}/none", "--trust", public).code == 2
+    made = run(*export, f"{there}/SHA256SUMS", "--trust", public, "--json")
+    assert made.code == 0, made.err
+    assert made.json["since"]["leftOutBytes"] > len(LAYER)
+    differs = run("diff", there, f"{place}/later", "--trust", public, "--json")
+    assert (differs.code, [each["name"] for each in differs.json["new"]]) == (1, ["r.example/new:1"]), differs.err
+    lacking = run("import", f"{place}/later", "--trust", public, "--to", target.host)
+    assert lacking.code == 9, lacking.err
+    both = run("import", f"{place}/later", there, "--trust", public, "--to", target.host)
+    assert both.code == 0, both.err
+    assert target.get("large/manifests/1") == LARGE.content
+    written = run("mirrors", there, "--to", "m.example", "--for", "containerd", "-o", tmp_path / "m", "--trust", public)
+    assert written.code == 0, written.err
+
+
 def kill_points(count: int) -> list[int]:
     return list(range(1, count + 1)) if IS_FULL else [count // 3, count // 2, count - 3]
 
