@@ -39,11 +39,14 @@ class HeldManifest:
         descriptor: Its descriptor.
         children: Numbers in `Inventory.manifests` of the manifests that it lists, as far as the place has them.
         blobs: Numbers in `Inventory.blobs` of its config and layers.
+        subject: The number in `Inventory.manifests` of the manifest that it is attached to by its field ``subject``;
+            None if it has none, or the place lacks it.
     """
 
     descriptor: Descriptor
     children: tuple[int, ...] = ()
     blobs: tuple[int, ...] = ()
+    subject: int | None = None
 
 
 @frozen
@@ -205,6 +208,7 @@ def _manifest_json(manifest: HeldManifest) -> dict[str, Any]:
         **manifest.descriptor.to_json(),
         **({"manifests": manifest.children} if manifest.children else {}),
         "blobs": manifest.blobs,
+        **({} if manifest.subject is None else {"subject": manifest.subject}),
     }
 
 
@@ -260,6 +264,7 @@ def _manifest(entry: dict[str, Any]) -> HeldManifest:
         read_descriptor(entry),
         tuple(map(size, list_of(entry.get("manifests", [])))),
         tuple(map(size, list_of(entry["blobs"]))),
+        size(entry["subject"]) if "subject" in entry else None,
     )
 
 
@@ -293,6 +298,7 @@ def _check(inventory: Inventory) -> None:
             raise ValueError("a manifest that is too large")
         _check_numbers(manifest.children, len(inventory.manifests))
         _check_numbers(manifest.blobs, len(inventory.blobs))
+        _check_numbers(() if manifest.subject is None else (manifest.subject,), len(inventory.manifests))
     for repository in inventory.repositories:
         _check_repository(repository, inventory)
 

@@ -19,11 +19,13 @@ class FoundManifest:
         descriptor: Its descriptor.
         children: The manifests that it lists; the place may lack some of them.
         blobs: Its configs and layers that the place has.
+        subject: The manifest that it is attached to, by its field ``subject``; the place may lack it.
     """
 
     descriptor: Descriptor
     children: tuple[Digest, ...] = ()
     blobs: tuple[HeldBlob, ...] = ()
+    subject: Digest | None = None
 
     @classmethod
     def of(cls, manifest: Manifest) -> FoundManifest:
@@ -32,6 +34,7 @@ class FoundManifest:
             manifest.descriptor,
             tuple(dict.fromkeys(child.digest for child in manifest.children)),
             tuple(dict.fromkeys(HeldBlob(blob.digest, blob.size_bytes) for blob in manifest.blobs)),
+            manifest.subject,
         )
 
 
@@ -92,8 +95,13 @@ def table(repositories: Iterable[FoundRepository], manifests: Mapping[Digest, Fo
                 manifests[digest].descriptor,
                 tuple(number_of[child] for child in manifests[digest].children if child in number_of),
                 tuple(dict.fromkeys(blob_number[blob.digest] for blob in manifests[digest].blobs)),
+                _number(number_of, manifests[digest].subject),
             )
             for digest in number_of
         ),
         tuple(HeldBlob(digest, sizes[digest]) for digest in blob_number),
     )
+
+
+def _number(number_of: Mapping[Digest, int], digest: Digest | None) -> int | None:
+    return None if digest is None else number_of.get(digest)

@@ -19,7 +19,7 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import INDEX_CHILDREN, LAYER_URLS, MANIFEST_BYTES, SIZE_BYTES
 from bundler.core.platform import Platform
-from bundler.errors import Damaged, Refused
+from bundler.errors import BundlerError, Damaged, Refused
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -95,6 +95,8 @@ class Manifest:
     children: tuple[Descriptor, ...] = ()
     config: Descriptor | None = None
     layers: tuple[Descriptor, ...] = ()
+    subject: Digest | None = None
+    """The manifest that this one is attached to; also None if the field is not valid."""
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
@@ -189,14 +191,27 @@ def parse_manifest(content: bytes, media_type: str, *, what: str, digest: Digest
             descriptor,
             children=tuple(child for child in children if is_manifest_type(child.media_type)),
             layers=tuple(child for child in children if not is_manifest_type(child.media_type)),
+            subject=_subject(document),
         )
     if media_type == OCI_ARTIFACT:
-        return Manifest(descriptor, layers=_descriptors(document.get("blobs"), f"{what}: blobs"))
+        layers = _descriptors(document.get("blobs"), f"{what}: blobs")
+        return Manifest(descriptor, layers=layers, subject=_subject(document))
     return Manifest(
         descriptor,
         config=_descriptor(document.get("config"), f"{what}: config"),
         layers=_descriptors(document.get("layers"), f"{what}: layers"),
+        subject=_subject(document),
     )
+
+
+def _subject(document: Mapping[str, Any]) -> Digest | None:
+    """The digest in the field ``subject``. Registries take manifests whose subject is not valid."""
+    subject = document.get("subject")
+    digest = subject.get("digest") if isinstance(subject, dict) else None
+    try:
+        return Digest.parse(digest) if isinstance(digest, str) else None
+    except BundlerError:
+        return None
 
 
 def media_type_of(content: bytes, *, what: str) -> str:

@@ -35,11 +35,17 @@ from bundler.transfer import ask_all
 
 @frozen
 class _Tag:
+    """A tag, or the digest of a manifest that is read whether a tag names it or not."""
+
     repository: str
     tag: str
 
+    @property
+    def is_digest(self) -> bool:
+        return ":" in self.tag
+
     def __str__(self) -> str:
-        return f"{self.repository}:{self.tag}"
+        return f"{self.repository}{'@' if self.is_digest else ':'}{self.tag}"
 
 
 class _Found:
@@ -65,7 +71,9 @@ class _Found:
                 shared = tuple(self._blobs.setdefault(blob, blob) for blob in each.blobs)
                 self._manifests.setdefault(each.descriptor.digest, replace(each, blobs=shared))
                 held.add(each.descriptor.digest)
-            self._tags.setdefault(tag.repository, {})[tag.tag] = manifests[0].descriptor.digest
+            tags = self._tags.setdefault(tag.repository, {})
+            if not tag.is_digest:
+                tags[tag.tag] = manifests[0].descriptor.digest
 
     def table(self) -> Table:
         """All of it as the lists of an inventory."""
@@ -87,6 +95,8 @@ def registry_contents(
     names: Sequence[str],
     kept: KeptDocuments | None,
     run: Run,
+    *,
+    digests: Iterable[tuple[str, Digest]] = (),
 ) -> Contents:
     """Reads the content of a registry.
 
@@ -96,34 +106,48 @@ def registry_contents(
         names: The repositories, if the user gave them; else the registry is asked for all.
         kept: The manifests that earlier runs have read.
         run: Receives progress, and can be stopped.
+        digests: Manifests of repositories that are read too, if the registry still has them: no tag may name them.
 
     Raises:
         Refused: The registry does not list its repositories.
         Unavailable: It does not answer. The next run uses the manifests that were read.
         Interrupted: The user stopped it.
     """
-    listed = _tags(registry, names or _repositories(registry, prefix, run), run)
+    repositories = names or _repositories(registry, prefix, run)
+    listed = _tags(registry, repositories, run)
+    roots = (*listed.tags, *_also(digests, repositories))
     found, api = _Found(), _ReferrersApi()
-    before = {
-        tag.repository: kept is not None and kept.knows(f"{registry.name}/{tag.repository}") for tag in listed.tags
-    }
+    before = {tag.repository: kept is not None and kept.knows(f"{registry.name}/{tag.repository}") for tag in roots}
 
     def read(tag: _Tag) -> None:
         reader = _Reader(Repository(registry, tag.repository), api, kept, before[tag.repository])
         is_found = partial(found.has, tag.repository)
         follow = partial(_follow, tag, reader, is_found)
-        found.add(tag, retrying(follow, run, subject=f"{registry.name}/{tag}", peer=registry.name))
+        try:
+            found.add(tag, retrying(follow, run, subject=f"{registry.name}/{tag}", peer=registry.name))
+        except NotFound:
+            if not tag.is_digest:
+                raise
         run.listener(Moved(1))
 
-    run.listener(PhaseBegan("reading manifests", len(listed.tags), in_bytes=False))
+    run.listener(PhaseBegan("reading manifests", len(roots), in_bytes=False))
     try:
-        failed = ask_all(listed.tags, read, run)
+        failed = ask_all(roots, read, run)
     finally:
         if kept is not None:
             kept.prune()
     run.listener(PhaseEnded("reading manifests"))
     not_listed = _not_listed([*listed.failed, *((str(tag), error) for tag, error in failed)])
-    return Contents(found.table(), not_listed=not_listed)
+    return Contents(found.table(), not_listed=not_listed, doubtful=api.doubtful)
+
+
+def _also(digests: Iterable[tuple[str, Digest]], repositories: Iterable[str]) -> list[_Tag]:
+    """The manifests to read by their digests, in the repositories that are read."""
+    read = frozenset(repositories)
+    return sorted(
+        {_Tag(repository, str(digest)) for repository, digest in digests if repository in read},
+        key=lambda each: (each.repository, each.tag),
+    )
 
 
 def _repositories(registry: Registry, prefix: str, run: Run) -> list[str]:
@@ -177,6 +201,12 @@ class _ReferrersApi:
 
     def __init__(self) -> None:
         self._is_absent = threading.Event()
+        self._doubtful: set[str] = set()
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The repositories in which a list could not be read, sorted."""
+        return tuple(sorted(self._doubtful))
 
     def of(self, subject: Digest, repository: Repository) -> tuple[Digest, ...]:
         """Returns the manifests that are attached to another one by their ``subject``; those with a tag are tags.
@@ -191,6 +221,7 @@ class _ReferrersApi:
         try:
             found = repository.referrers(subject)
         except (Refused, Damaged):
+            self._doubtful.add(repository.path)
             return ()
         if found is None:
             self._is_absent.set()

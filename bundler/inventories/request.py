@@ -54,11 +54,13 @@ class Contents:
         table: Its repositories, manifests and blobs.
         images: The images of a daemon.
         not_listed: Repositories and tags that could not be read.
+        doubtful: Repositories of a registry in which a list of attachments could not be read, sorted.
     """
 
     table: Table = NO_TABLE
     images: tuple[LoadedImage, ...] = ()
     not_listed: tuple[NotListed, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
 
 @frozen

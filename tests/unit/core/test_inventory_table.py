@@ -65,3 +65,13 @@ def test_nothing_is_nothing():
 @given(st.permutations(REPOSITORIES), st.permutations(list(FOUND.items())))
 def test_the_order_in_which_things_were_found_changes_nothing(repositories, manifests):
     assert table(repositories, dict(manifests)) == table(REPOSITORIES, FOUND)
+
+
+def test_an_attachment_has_the_number_of_its_subject_if_the_place_has_that():
+    attached = FoundManifest(Descriptor(OCI_MANIFEST, digest("signature"), 100), subject=digest("index"))
+    stray = FoundManifest(Descriptor(OCI_MANIFEST, digest("stray"), 100), subject=digest("absent"))
+    found = {**FOUND, digest("signature"): attached, digest("stray"): stray}
+    made = written(table([FoundRepository("a", {}, frozenset(found))], found))
+    subjects = {each.descriptor.digest: each.subject for each in made.manifests}
+    assert made.manifests[subjects.pop(digest("signature"))].descriptor == INDEX.descriptor
+    assert set(subjects.values()) == {None}

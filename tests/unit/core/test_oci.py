@@ -333,3 +333,16 @@ def test_a_bare_descriptor_has_its_bytes_alone() -> None:
 def test_data_of_the_digest_are_fine() -> None:
     described = entry("two", size=3, data="dHdv")
     assert parsed(image(layers=[described]), oci.OCI_MANIFEST).layers[0].digest == digest("two")
+
+
+@each_case("subject", [None, {}, {"digest": 5}, {"digest": "sha256:x"}, "text"])
+def test_a_subject_that_is_not_valid_is_none_because_registries_take_it(subject: object) -> None:
+    assert parsed(image(subject=subject), oci.OCI_MANIFEST).subject is None
+
+
+def test_manifests_and_indexes_have_the_subject_that_they_are_attached_to() -> None:
+    for document, media_type in (
+        (image(subject=entry("s")), oci.OCI_MANIFEST),
+        (index(subject=entry("s")), oci.OCI_INDEX),
+    ):
+        assert parsed(document, media_type).subject == digest("s")
