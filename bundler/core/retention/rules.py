@@ -1,0 +1,91 @@
+"""The rules of a retention: the tags that each rule covers, and how many of their images stay.
+
+A tag that no rule covers is not touched. Of several rules for one tag, the first one decides.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+
+from bundler.core.frozen import frozen
+from bundler.core.tag_choice import BY_CREATED, TagChoice
+from bundler.core.version_range import Version
+
+ANY_TAG = TagChoice(match=("*",))
+"""All tags but those of attachments."""
+
+
+@frozen
+class Rule:
+    """One rule.
+
+    Attributes:
+        repositories: Patterns for the paths of repositories, of which one must fit; empty for all.
+        tags: The tags that it covers.
+        keep_last: How many images of each repository stay, the newest first; None if all of them stay.
+        by: The order of the newest: by version or by date.
+        where: The place in the file of the rules, or the flag, for messages.
+    """
+
+    repositories: tuple[str, ...] = ()
+    tags: TagChoice = ANY_TAG
+    keep_last: int | None = None
+    by: str = "version"
+    where: str = "--keep-last"
+
+    @property
+    def needs_dates(self) -> bool:
+        """True if the dates of images decide."""
+        return self.keep_last is not None and self.by == BY_CREATED
+
+    def covers_repository(self, name: str) -> bool:
+        """True if the rule is for a repository."""
+        return not self.repositories or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.repositories)
+
+    def covered(self, tags: Iterable[str]) -> list[str]:
+        """The tags of a repository that the rule covers. By version, only those are covered that are versions."""
+        found = self.tags.allowed(tags)
+        if self.keep_last is None or self.by == BY_CREATED:
+            return found
+        return [tag for tag in found if Version.of(tag) is not None]
+
+
+@frozen
+class Retention:
+    """All rules.
+
+    Attributes:
+        keep_bundles: How many bundles of each kind stay whole, the newest first; None if receipts only protect.
+        rules: The rules for tags.
+    """
+
+    keep_bundles: int | None = None
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def protected_bundles(self) -> int:
+        """How many of the newest bundles of each kind stay whole: without a number, the newest one."""
+        return 1 if self.keep_bundles is None else self.keep_bundles
+
+
+def newest_first(images: Mapping[int, list[str]], rule: Rule, dates: Mapping[int, int]) -> tuple[list[int], list[int]]:
+    """The images that a rule covers, the newest first, and those without a date, which have no place in the order.
+
+    Args:
+        images: The tags of each image that the rule covers.
+        rule: The rule.
+        dates: The seconds since 1970 at which images were made.
+    """
+    if rule.by == BY_CREATED:
+        dated = [number for number in images if number in dates]
+        undated = [number for number in images if number not in dates]
+        return sorted(dated, key=lambda number: (dates[number], max(images[number])), reverse=True), undated
+    return sorted(images, key=lambda number: max(map(_order, images[number])), reverse=True), []
+
+
+def _order(tag: str) -> tuple[Version, int, str]:
+    """A pre-release is before its release; of equal versions the one with more numbers is newer."""
+    version = Version.of(tag)
+    assert version is not None
+    return version, version.given, tag
