@@ -57,12 +57,12 @@ class Tags:
 
 
 def verdicts(tags: Tags, retention: Retention, bundles: KeptBundles) -> tuple[Verdict, ...]:
-    """The decisions on all tags, sorted by tag. Whatever keeps a tag is stronger than whatever removes it.
+    """The decisions on all tags, sorted by tag. A reason to keep a tag is stronger than one to remove it.
 
     Args:
         tags: The tags, without those of attachments, which follow their subject.
         retention: The rules.
-        bundles: What imports brought, in bundles that stay and others.
+        bundles: The bundles that were imported: those that stay, and the others.
     """
     kept = _kept_by_bundles(tags, bundles)
     old = _of_old_bundles(tags, bundles) if retention.keep_bundles is not None else {}

@@ -1,4 +1,4 @@
-"""What bundles brought to a registry, by the receipts of their imports. The unit of retention is what came together."""
+"""The content that bundles brought to a registry, by the receipts of their imports. It stays or goes together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[-_.]?[vV]?\d[\d._-]*\Z")
 
 @frozen
 class ImportedBundle:
-    """What one bundle brought to a registry, by all receipts about it.
+    """The content that one bundle brought to a registry, by all receipts about it.
 
     Attributes:
         id: The id of the bundle.
@@ -54,7 +54,7 @@ class KeptBundles:
 
 
 def imported_bundles(receipts: Iterable[Receipt], registry: str) -> tuple[ImportedBundle, ...]:
-    """What the imports into a registry brought, newest first.
+    """The bundles that were imported into a registry, newest first.
 
     Args:
         receipts: The receipts, in any order; those of other registries do not count.

@@ -22,11 +22,11 @@ from bundler.core.retention.rules import Retention
 
 @frozen
 class Known:
-    """What is known of a registry.
+    """The known content of a registry.
 
     Attributes:
         table: Its repositories, manifests and blobs.
-        bundles: What imports brought, newest first.
+        bundles: The imported bundles, newest first.
         dates: The seconds since 1970 at which images were made, by digest.
         unread: The repositories that could not be read whole, with the reason. Nothing is removed there.
         leftovers: Manifests that an interrupted prune was to remove, by repository.
@@ -113,7 +113,7 @@ class Plan:
     Attributes:
         repositories: The plan of each repository, sorted by name.
         bundles: The bundles that stay, and the others.
-        freed: What it frees.
+        freed: The bytes that it frees.
     """
 
     repositories: tuple[RepositoryPlan, ...]

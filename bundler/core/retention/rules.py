@@ -65,7 +65,7 @@ class Retention:
 
     @property
     def protected_bundles(self) -> int:
-        """How many of the newest bundles of each kind stay whole: without a number, the newest one."""
+        """The number of the newest bundles of each kind stay whole: without a number, the newest one."""
         return 1 if self.keep_bundles is None else self.keep_bundles
 
 
