@@ -77,6 +77,12 @@ if TYPE_CHECKING:
         SbomResult as SbomResult,
         inspect_sbom as inspect_sbom,
     )
+    from bundler.commands.settings import (
+        Settings as Settings,
+        SettingsResult as SettingsResult,
+        read_settings as read_settings,
+        show_settings as show_settings,
+    )
     from bundler.commands.sign import SignRequest as SignRequest, SignResult as SignResult, sign as sign
     from bundler.commands.trust_store import (
         TrustResult as TrustResult,
@@ -374,6 +380,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.papers": ("LabelRequest", "SlipRequest", "PaperResult", "NeedPaperRequest", "NeedPaperResult"),
     "bundler.reporting.papers": ("label", "slip", "need_paper"),
     "bundler.commands.layers": ("LayersRequest", "LayersResult", "inspect_layers", "image_layers"),
+    "bundler.commands.settings": ("Settings", "SettingsResult", "read_settings", "show_settings"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),
     "bundler.commands.mirrors": ("MirrorsRequest", "MirrorsResult", "WrittenMirrors", "WrittenFile", "mirrors"),

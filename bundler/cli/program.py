@@ -11,6 +11,7 @@ import click
 
 import bundler
 from bundler import __version__
+from bundler.cli.defaults import set_defaults
 from bundler.cli.help import Helping, summary_of
 from bundler.cli.metrics import RunMetrics
 from bundler.cli.usage import no_command, refuse_password, too_many
@@ -45,10 +46,11 @@ class _Command(Helping):
         """Parses like click, but reports surplus arguments in our words.
 
         Raises:
-            Misuse: There are surplus arguments, or a password is among the arguments.
+            Misuse: There are surplus arguments, a password is among the arguments, or a default is not valid.
         """
         ctx.allow_extra_args = True
         refuse_password(args, ctx)
+        set_defaults(ctx, args)
         try:
             rest = super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -162,6 +164,7 @@ _ORDER = (
     "inventory",
     "diff",
     "doctor",
+    "config",
     "explain",
     "completion",
     "man",

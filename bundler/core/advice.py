@@ -851,6 +851,18 @@ _ENTRIES = (
         "file. A secret that was an argument may be in a log: replace it.",
     ),
     Advice(
+        "setting-not-allowed",
+        Misuse,
+        "a flag that may not have a default in this place",
+        "remove it from the file or the environment, and write it in the command that needs it",
+        "Defaults of flags spare typing, and must not decide about trust in silence. A flag that weakens trust, such "
+        "as --insecure-no-signature or --plain-http, a flag that asks for a secret, and one that is meant for one run "
+        "are written in the command. bundler.toml in the working folder may have come on a medium: it describes lists "
+        "and bundles (name, platform, chunk-size, key, output and the like), and neither trusted keys nor targets. "
+        "These may be in config.toml in your configuration folder, or in variables. The command bundler config shows "
+        "all defaults, and where each comes from.",
+    ),
+    Advice(
         "notation-policy",
         Misuse,
         "the Notation trust policy is not valid",

@@ -65,6 +65,20 @@ def weak_step(path: Path) -> Step | None:
     return next((step for step in judged if step.is_owned_by_another or step.is_writable), None)
 
 
+def is_changeable(path: Path) -> bool:
+    """True if another user can change a file, or put another one in its place.
+
+    Args:
+        path: An existing file.
+
+    Raises:
+        OSError: A part of the path cannot be examined.
+    """
+    facts = os.stat(path)
+    is_weak = facts.st_uid not in owners() or bool(facts.st_mode & OTHERS_MAY_WRITE)
+    return is_weak or weak_step(path) is not None
+
+
 def is_inside(path: Path, folder: Path) -> bool:
     """True if a path is in a folder. Links, mounts and spellings of either do not matter."""
     try:

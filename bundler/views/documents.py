@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bundler.commands.mirrors import MirrorsResult
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.repair import RepairResult
+    from bundler.commands.settings import SettingsResult
     from bundler.commands.sign import SignResult
     from bundler.commands.trust_store import TrustResult
     from bundler.commands.undo import UndoResult
@@ -553,6 +554,27 @@ def explain_document(result: ExplainResult) -> Document:
             for entry in result.entries
         ],
         "related": list(result.related),
+    }
+
+
+def config_document(result: SettingsResult) -> Document:
+    """The document that ``config --json`` prints."""
+    return {
+        **_head("config", 0),
+        "settings": [
+            {
+                "flag": each.flag,
+                "command": each.command or None,
+                "value": list(each.value) if isinstance(each.value, tuple) else each.value,
+                "origin": each.origin.value,
+                "place": each.place,
+            }
+            for each in result.shown
+        ],
+        "files": [str(path) for path in result.files],
+        "ignored": [{"path": str(each.path), "reason": each.reason} for each in result.ignored],
+        "userFile": str(result.user_file) if result.user_file else None,
+        "unknownVariables": list(result.unknown),
     }
 
 
