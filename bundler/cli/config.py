@@ -22,7 +22,7 @@ bundler config export      those of one command
 def config(context: click.Context, command: tuple[str, ...], is_json: bool) -> int:
     """Show the defaults that you gave to flags, and where each comes from.
 
-    Defaults stand in bundler.toml in the working folder, in ~/.config/bundler/config.toml, and in variables such as
+    Defaults are in bundler.toml in the working folder, in ~/.config/bundler/config.toml, and in variables such as
     BUNDLER_CHUNK_SIZE. A flag on the command line wins over a variable, a variable over bundler.toml, and this over
     config.toml. BUNDLER_CONFIG names another file instead of config.toml.
 

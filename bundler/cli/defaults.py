@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bundler.cli.usage import PLACES
+from bundler.cli.help import Context
 from bundler.cli.values import FileName
 from bundler.errors import Misuse
 from bundler.system import places
@@ -35,11 +35,11 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
-def set_defaults(context: click.Context, arguments: Sequence[str]) -> None:
+def set_defaults(context: Context, arguments: Sequence[str]) -> None:
     """Gives the flags of a command their defaults.
 
     Args:
-        context: The context of the command. Its `default_map` gets the values.
+        context: The context of the command. Its `default_map` gets the values, its `places` where they are.
         arguments: The command line.
 
     Raises:
@@ -52,16 +52,14 @@ def set_defaults(context: click.Context, arguments: Sequence[str]) -> None:
     _say_ignored(settings)
     _check(settings, context)
     values: dict[str, object] = {}
-    found_places: dict[str, str] = {}
     for option in _options(context.command):
         flag = _spelling(option)
         setting = settings.of(command, flag)
         if setting is None or _REPLACED_BY.get(flag) in arguments or option.name is None:
             continue
         values[option.name] = _converted(setting, option)
-        found_places[option.name] = setting.place
+        context.places[option.name] = setting.place
     context.default_map = values
-    context.meta[PLACES] = found_places
 
 
 def read(command: click.Command) -> Settings:

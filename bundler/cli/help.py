@@ -39,9 +39,17 @@ class Formatter(click.HelpFormatter):
 
 
 class Context(click.Context):
-    """A context whose help is written by `Formatter`."""
+    """A context whose help is written by `Formatter`.
+
+    Attributes:
+        places: The file or variable of each default that the user keeps, by the name of its parameter.
+    """
 
     formatter_class = Formatter
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.places: dict[str | None, str] = {}
 
 
 class Helping(click.Command):

@@ -12,7 +12,7 @@ import click
 import bundler
 from bundler import __version__
 from bundler.cli.defaults import set_defaults
-from bundler.cli.help import Helping, summary_of
+from bundler.cli.help import Context, Helping, summary_of
 from bundler.cli.metrics import RunMetrics
 from bundler.cli.usage import no_command, refuse_password, too_many
 from bundler.cli.values import FileName, Text
@@ -50,6 +50,7 @@ class _Command(Helping):
         """
         ctx.allow_extra_args = True
         refuse_password(args, ctx)
+        assert isinstance(ctx, Context)
         set_defaults(ctx, args)
         try:
             rest = super().parse_args(ctx, args)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 from click.core import ParameterSource
 
+from bundler.cli.help import Context
 from bundler.cli.other_tools import FLAGS, VERBS
 from bundler.errors import Misuse
 from bundler.texts import text
@@ -103,18 +104,15 @@ def _bad_value(parameter: click.Parameter, error: click.BadParameter, context: c
     return Misuse(error.message, subject=place)
 
 
-PLACES = f"{__name__}.places"
-"""The key of click's `Context.meta` with the file or variable of each default, by the name of its parameter."""
-
-
 def called(parameter: click.Parameter, context: click.Context | None) -> str:
     """The spelling of a flag or an argument in help, and the place of a default that the user keeps."""
     if isinstance(parameter, click.Argument) and context is not None:
         return " ".join(parameter.get_usage_pieces(context))
     flag = max(parameter.opts, key=len)
-    if context is None or context.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT_MAP:
+    if not isinstance(context, Context):
         return flag
-    return text("{flag} in {place}", flag=flag, place=context.meta[PLACES][parameter.name])
+    is_default = context.get_parameter_source(parameter.name or "") is ParameterSource.DEFAULT_MAP
+    return text("{flag} in {place}", flag=flag, place=context.places[parameter.name]) if is_default else flag
 
 
 def _flag_meant(given: str, context: click.Context | None) -> str | None:
