@@ -1,0 +1,227 @@
+"""The flags of commands that make a bundle: where it is written, who signs it, its form, and what it leaves out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import bundler
+from bundler.cli import options
+from bundler.cli.values import KeyFile, SecretFile
+from bundler.core.frozen import frozen
+from bundler.errors import Misuse
+from bundler.system.bundle_paths import bundle_path
+
+if TYPE_CHECKING:
+    from bundler import ExportRequest
+
+_OPTIONS = (
+    click.option(
+        "-o",
+        "--output",
+        "outputs",
+        required=True,
+        multiple=True,
+        metavar="DIR",
+        help="Create the bundle's folder in DIR. With more than one, a folder on each of several media: the chunks are "
+        "spread over them by their free space.",
+    ),
+    options.medium_size_option,
+    click.option("--key", type=KeyFile(), metavar="FILE", help="Private key to sign with; see bundler keygen."),
+    click.option(
+        "--passphrase-file",
+        type=SecretFile(),
+        metavar="FILE",
+        help=(
+            "Read the passphrase from the first line; - is stdin. With --encrypt the bundle's passphrase, else the "
+            "private key's."
+        ),
+    ),
+    click.option(
+        "--key-passphrase-file", type=SecretFile(), metavar="FILE", help="The private key's passphrase, with --encrypt."
+    ),
+    click.option("--unsigned", is_flag=True, help="Make a bundle without a signature. All reports show this."),
+    options.only_option,
+    options.except_option,
+    click.option(
+        "--chunk-size",
+        metavar="SIZE",
+        help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32. Default: "
+        "2000000000, or less on a smaller medium.",
+    ),
+    click.option(
+        "--parity",
+        metavar="AMOUNT",
+        help="Add recovery data, with which lost and damaged chunks can be repaired: a part of the data (10%), or "
+        "as much as any one chunk of each group needs (1chunk), or any one medium (1medium), also of a given size "
+        "(1medium:bd25). Default: none.",
+    ),
+    options.scratch_option,
+    click.option(
+        "--format",
+        "archive",
+        type=click.Choice(["tar", "7z"]),
+        help="Format of the chunk files: plain tar, or 7z without compression. Default: tar.",
+    ),
+    click.option("--encrypt", is_flag=True, help="Encrypt content and names with a passphrase: 7z with AES-256."),
+    click.option(
+        "--generate-passphrase", is_flag=True, help="Make a strong passphrase, and print it once. With --encrypt."
+    ),
+    click.option(
+        "--since",
+        multiple=True,
+        metavar="PATH",
+        help="Leave out what the receiver has by PATH: the folder of a bundle (its small files are enough), its "
+        "place in S3, a signed receipt, or a signed inventory. May be repeated.",
+    ),
+    options.since_trust_option,
+    options.since_unsigned_option,
+    click.option(
+        "--since-passphrase-file",
+        type=SecretFile(),
+        metavar="FILE",
+        help="Read the passphrase of encrypted bundles in --since from the first line; - is stdin.",
+    ),
+    click.option(
+        "--with-tool",
+        metavar="DIR",
+        help="Carry the files of DIR in the bundle's folder tool, for receivers who do not have bundler; scripts/dist "
+        "makes such a folder.",
+    ),
+    click.option("--restart", is_flag=True, help="Delete the partial state of an earlier run. Default: resume it."),
+    click.option(
+        "--read-back/--no-read-back",
+        default=None,
+        help="Read everything back from the medium before the bundle is sealed. Default: if DIR is on a stick, a card "
+        "or a disc.",
+    ),
+    options.username_option,
+    options.password_stdin_option,
+    options.plain_http_option,
+    options.cacert_option,
+    options.foreign_layers_option,
+    options.dry_run_option,
+)
+
+
+@frozen
+class BundleFlags:
+    """The values of these flags, by their names in the command."""
+
+    outputs: tuple[str, ...]
+    medium_size: str | None
+    key: str | None
+    passphrase_file: str | None
+    key_passphrase_file: str | None
+    unsigned: bool
+    only: tuple[str, ...]
+    except_: tuple[str, ...]
+    chunk_size: str | None
+    parity: str | None
+    scratch: str | None
+    archive: str | None
+    encrypt: bool
+    generate_passphrase: bool
+    since: tuple[str, ...]
+    trust: tuple[str, ...]
+    insecure_no_signature: bool
+    since_passphrase_file: str | None
+    with_tool: str | None
+    restart: bool
+    read_back: bool | None
+    username: str | None
+    password_stdin: bool
+    plain_http: tuple[str, ...]
+    cacert: str | None
+    foreign_layers: tuple[str, ...]
+    dry_run: bool
+
+    def check(self, *others: str | None) -> None:
+        """Refuses flags that contradict each other. The request does not know the sources of passphrases.
+
+        Args:
+            others: Arguments of the command that may be ``-`` for standard input.
+
+        Raises:
+            Misuse: They do.
+        """
+        files = (self.passphrase_file, self.key_passphrase_file, self.since_passphrase_file)
+        if self.password_stdin and "-" in (*others, *files):
+            raise Misuse("--password-stdin reads all of standard input", hint="give the other one as a file")
+        if self.generate_passphrase and not self.encrypt:
+            raise Misuse("--generate-passphrase needs --encrypt")
+        if self.generate_passphrase and self.passphrase_file:
+            raise Misuse("--generate-passphrase and --passphrase-file cannot be used together")
+        if not self.encrypt and self.passphrase_file and self.key_passphrase_file:
+            raise Misuse("--passphrase-file and --key-passphrase-file both give the key's passphrase; give one of them")
+        if files.count("-") > 1:
+            raise Misuse("only one passphrase can come from standard input")
+
+    def made_passphrase(self) -> str | None:
+        """A new passphrase for the bundle, if one is asked for."""
+        return bundler.generate_passphrase() if self.generate_passphrase and not self.dry_run else None
+
+    def request(self, made: str | None, **more: Any) -> ExportRequest:
+        """The request.
+
+        Args:
+            made: The passphrase that was made for the bundle.
+            more: The fields that these flags do not give.
+
+        Raises:
+            Misuse: A value is not valid.
+        """
+        key_file = self.key_passphrase_file if self.encrypt else self.passphrase_file or self.key_passphrase_file
+        medium_bytes = bundler.parse_medium_size(self.medium_size) if self.medium_size else None
+        return bundler.ExportRequest(
+            output=bundle_path(self.outputs[0]),
+            further_outputs=options.paths(self.outputs[1:]),
+            medium_size_bytes=medium_bytes,
+            chunk_size_bytes=(
+                bundler.parse_chunk_size(self.chunk_size) if self.chunk_size else bundler.chunk_size_for(medium_bytes)
+            ),
+            key_path=Path(self.key) if self.key else None,
+            key_passphrases=lambda: options.passphrases_of_key(
+                key_file, option="--key-passphrase-file" if self.encrypt else None
+            ),
+            archive=bundler.ARCHIVE_KINDS[self.archive] if self.archive else None,
+            is_encrypted=self.encrypt,
+            bundle_passphrase=lambda: made or options.passphrase_of_bundle(self.passphrase_file, is_new=True),
+            is_unsigned=self.unsigned,
+            selection=options.selection(self.only, self.except_),
+            is_dry_run=self.dry_run,
+            since=options.bundle_paths(self.since),
+            trust=options.paths(self.trust),
+            is_since_without_signature=self.insecure_no_signature,
+            since_unlocking=options.unlocking_since(self.since_passphrase_file, self.scratch),
+            tool=Path(self.with_tool) if self.with_tool is not None else None,
+            is_restarted=self.restart,
+            is_passphrase_new=made is not None,
+            is_read_back=self.read_back,
+            network=options.network(self.plain_http, self.cacert, foreign_layers=self.foreign_layers),
+            login=options.credentials(self.username, self.password_stdin),
+            scratch=options.scratch_folder(self.scratch),
+            parity=bundler.parse_parity(self.parity) if self.parity else None,
+            **more,
+        )
+
+
+_NAMES = tuple(each.name for each in fields(BundleFlags))
+
+
+def bundle_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Gives a command these flags. It gets them in one argument, ``flags``."""
+
+    @functools.wraps(command)
+    def collected(**given: Any) -> int:
+        flags = BundleFlags(**{name: given.pop(name) for name in _NAMES})
+        return command(flags=flags, **given)
+
+    for option in reversed(_OPTIONS):
+        collected = option(collected)
+    return collected
