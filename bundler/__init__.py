@@ -14,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bundler.backups.backup import backup as backup
+    from bundler.backups.request import BackupRequest as BackupRequest, BackupResult as BackupResult
     from bundler.bundle.findings import Finding as Finding
     from bundler.bundle.locked import LockedBundle as LockedBundle
     from bundler.bundle.reader import Bundle as Bundle
@@ -415,6 +417,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.scanning.request": ("ScanRequest", "ScanResult"),
     "bundler.scanning.waivers": ("read_waivers",),
     "bundler.inventories.inventory": ("inventory",),
+    "bundler.backups.backup": ("backup",),
+    "bundler.backups.request": ("BackupRequest", "BackupResult"),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS", "SEVERITIES"),
     "bundler.serving.serve": ("serve", "serve_open", "Served"),

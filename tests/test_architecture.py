@@ -107,8 +107,21 @@ ALLOWED = {
         "transport_table",
         "transports",
     },
+    "backups": {
+        "core",
+        "errors",
+        "exporting",
+        "inventories",
+        "keys",
+        "run",
+        "stores",
+        "system",
+        "transfer",
+        "transports",
+    },
     "serving": {"core", "errors", "keys", "run", "system", "workers"},
     "views": {
+        "backups",
         "bundle",
         "commands",
         "copying",
@@ -138,6 +151,7 @@ ALLOWED = {
         "views",
     },
     "cli": {
+        "backups",
         "commands",
         "copying",
         "core",
@@ -161,6 +175,7 @@ ALLOWED = {
     },
     "__main__": {"cli", "errors", "system"},
     "__init__": {
+        "backups",
         "bundle",
         "commands",
         "copying",

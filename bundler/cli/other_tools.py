@@ -207,7 +207,6 @@ VERBS: dict[str, Text] = {
     "package": text("bundler export LIST -o DIR --key KEY"),
     "bundle": text("bundler export LIST -o DIR --key KEY"),
     "archive": text("bundler export LIST -o DIR --key KEY"),
-    "backup": text("bundler export LIST -o DIR --key KEY"),
     "add": text("bundler export LIST -o DIR --key KEY"),
     "store": text("bundler export LIST -o DIR --key KEY"),
     "push": text("bundler import BUNDLE --to HOST --trust PUB"),

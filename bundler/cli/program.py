@@ -163,6 +163,7 @@ _ORDER = (
     "receipt",
     "report",
     "inventory",
+    "backup",
     "diff",
     "doctor",
     "config",

@@ -22,13 +22,14 @@ from bundler.core.limits import ATTACHMENT_DEPTH, ATTACHMENT_MANIFESTS_BYTES, AT
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedAttachment, ResolvedImage
 from bundler.core.protocols import ImageSource
-from bundler.errors import BundlerError, Denied, Interrupted, NotFound, Refused, UnknownProject
+from bundler.errors import BundlerError, Damaged, Denied, Interrupted, NotFound, Refused, UnknownProject
 from bundler.graph import ReadBlob, follow
 from bundler.texts import text
 
-NOT_CHOSEN, NEW_INDEX, NOT_ASKED = "not-chosen", "new-index", "not-asked"
+NOT_CHOSEN, NEW_INDEX, NOT_ASKED, GONE = "not-chosen", "new-index", "not-asked", "gone"
 """Why attachments are not carried: by the choice; because they belong to the source's index, and the bundle has a new
-one; because the source does not say which there are, and none are wanted."""
+one; because the source does not say which there are, and none are wanted; because the source lists them and does not
+give them."""
 
 _MISSING = "attachment-missing"
 _REMARKS = 5
@@ -84,6 +85,7 @@ def with_attachments(
     made: Iterable[Digest] = (),
     cut_off: Iterable[Descriptor] = (),
     pinned: PinnedAttachments | None = None,
+    skips_gone: bool = False,
 ) -> Attached:
     """Finds the attachments of an image.
 
@@ -95,13 +97,14 @@ def with_attachments(
         cut_off: Attestations that only the source's index lists, which the bundle lacks. Those with a ``subject`` are
             carried as attachments.
         pinned: The attachments when the resumed export started; they are kept, and nothing else is looked for.
+        skips_gone: True to go without attachments that are listed and cannot be read; else they are an error.
 
     Raises:
         Refused: There are too many attachments, they are nested too deeply, or one that is listed cannot be read.
         Damaged: A list, or a manifest, is not valid.
         Unavailable: The source does not answer.
     """
-    search = _Search(image, source, choice)
+    search = _Search(image, source, choice, skips_gone)
     if pinned is not None:
         search.take_pinned(pinned.carried)
         return replace(search.result(), left=pinned.left)
@@ -119,6 +122,7 @@ class _Search:
     image: ResolvedImage
     source: AttachmentSource
     choice: AttachmentChoice
+    skips_gone: bool = False
     _found: dict[tuple[Digest, Digest, str], ResolvedAttachment] = field(default_factory=dict)
     _tags: dict[str, Digest] = field(default_factory=dict)
     _documents: dict[Digest, bytes] = field(default_factory=dict)
@@ -222,7 +226,14 @@ class _Search:
 
     def _take(self, subject: Digest, found: FoundAttachment) -> ResolvedAttachment | None:
         """Reads an attachment and notes it; None if it is not carried."""
-        attachment, stated = self._read(subject, found)
+        try:
+            attachment, stated = self._read(subject, found)
+        except (Refused, Damaged) as error:
+            is_gone = error.code == _MISSING or isinstance(error, Damaged)
+            if not self.skips_gone or not is_gone:
+                raise
+            self._left[GONE, found.kind] += 1
+            return None
         digest = attachment.root.digest
         if digest == subject or any(digest == each.descriptor.digest for each in self.image.manifests):
             self._remark(

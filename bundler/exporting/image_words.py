@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bundler.core.image_list import Entry
 from bundler.core.reference import Reference
+from bundler.transports.parsing import parse_image
 
 _FROM = " from "
 
@@ -14,6 +15,16 @@ def words_of(entry: Entry) -> str:
     platforms = f", for {' '.join(map(str, entry.platforms))}" if entry.platforms else ""
     attachments = f", with attachments {entry.attachments}" if entry.attachments else ""
     return f"{entry.reference}{_FROM}{entry.source}{pin}{platforms}{attachments}"
+
+
+def entry_in(words: str) -> Entry:
+    """The request in such words, if it is for a whole image with all its attachments.
+
+    Raises:
+        Misuse: It is for less.
+    """
+    name, _, source = words.partition(_FROM)
+    return Entry(Reference.parse(name), parse_image(source))
 
 
 def name_in(words: str) -> Reference:

@@ -9,7 +9,7 @@ from bundler.core.attachments import ATTESTATION, OTHER, SBOM, SIGNATURE
 from bundler.core.events import Listener, Noticed
 from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
-from bundler.exporting.attached import NEW_INDEX, NOT_ASKED, NOT_CHOSEN
+from bundler.exporting.attached import GONE, NEW_INDEX, NOT_ASKED, NOT_CHOSEN
 from bundler.texts import Text, joined, some, text
 
 _KINDS = {
@@ -26,7 +26,7 @@ class NotCarried:
 
     Attributes:
         reference: The image.
-        reason: ``not-chosen``, ``new-index`` or ``not-asked``; see `bundler.exporting.attached`.
+        reason: ``not-chosen``, ``new-index``, ``not-asked`` or ``gone``; see `bundler.exporting.attached`.
         kind: Their kind; empty if the source does not say.
         count: How many there are; their own attachments are not counted.
     """
@@ -39,7 +39,7 @@ class NotCarried:
 
 def notice_left(left: Sequence[NotCarried], listener: Listener) -> None:
     """Reports what is left out: one notice for each reason."""
-    for reason in (NOT_CHOSEN, NEW_INDEX, NOT_ASKED):
+    for reason in (NOT_CHOSEN, NEW_INDEX, NOT_ASKED, GONE):
         found = [each for each in left if each.reason == reason]
         if found:
             listener(Noticed(_words(reason, found)))
@@ -61,6 +61,12 @@ def _words(reason: str, left: Iterable[NotCarried]) -> Text:
         return text(
             "not carried, because they are for the index of all platforms, and the bundle has only some: {kinds}; of "
             "{images}",
+            kinds=kinds,
+            images=images,
+        )
+    if reason == GONE:
+        return text(
+            "not carried, because the source lists them and does not give them: {kinds}; of {images}",
             kinds=kinds,
             images=images,
         )

@@ -10,10 +10,11 @@ from pathlib import Path
 from bundler.core.image_list import Entry
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.manifest import MissingImage
-from bundler.errors import BundlerError, Denied, NotFound, UnknownProject
+from bundler.errors import BundlerError, Damaged, Denied, NotFound, Refused, UnknownProject
 from bundler.system.durable_files import write_at_once
 from bundler.system.files import read_bounded
 
+_FAILED = "registry-failed"
 REFUSED = "policy"
 """The code of images that a policy refuses."""
 
@@ -24,9 +25,18 @@ def is_missing(error: BundlerError) -> bool:
     return isinstance(error, (NotFound, UnknownProject, Denied))
 
 
+def is_unusable(error: BundlerError) -> bool:
+    """True if a source does not give an image as its digests say: it will not do so later either.
+
+    A registry that finds damage in its own storage says so with 500 in place of the bytes.
+    """
+    return isinstance(error, (Refused, Damaged)) or error.code == _FAILED
+
+
 def missing_image(entry: Entry, error: BundlerError) -> MissingImage:
     """The record in a bundle of an image that it lacks."""
-    return MissingImage(entry.reference, str(entry.source), error.code or "not-found", str(error.message))
+    code = error.code or ("not-found" if is_missing(error) else error.kind)
+    return MissingImage(entry.reference, str(entry.source), code, str(error.message))
 
 
 def write_list(folder: Path, name: str, entries: Iterable[tuple[Entry, MissingImage]]) -> Path:

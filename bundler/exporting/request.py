@@ -56,6 +56,8 @@ class ExportRequest(Request):
         layer_compression: The compression of layers that their source has uncompressed: gzip, zstd or none.
         scratch: The folder for temporary data.
         skips_missing: True to go without images that their sources do not have or refuse.
+        skips_unusable: True to go also without images that are damaged or incomplete at their sources, and without
+            attachments that a source lists and does not give.
         since: Folders of bundles, their places in S3, and files of receipts and inventories: the blobs that they list
             are left out, because the receiver has them.
         trust: The public keys, or folders of them, that must have signed what ``since`` names; empty for the user's
@@ -97,6 +99,7 @@ class ExportRequest(Request):
     layer_compression: str = "gzip"
     scratch: Path = field(default_factory=scratch_folder)
     skips_missing: bool = False
+    skips_unusable: bool = False
     since: tuple[BundlePath, ...] = ()
     trust: tuple[Path, ...] = ()
     is_since_without_signature: bool = False

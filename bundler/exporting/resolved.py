@@ -21,7 +21,7 @@ from bundler.exporting.failures import not_resolved
 from bundler.exporting.image_resolution import Resolution, Source, resolve_image
 from bundler.exporting.left_out import NotCarried, notice_left
 from bundler.exporting.listed import Listed
-from bundler.exporting.missing_images import is_missing, missing_image
+from bundler.exporting.missing_images import is_missing, is_unusable, missing_image
 from bundler.exporting.resume import Resume, find_resume
 from bundler.exporting.session import Session
 from bundler.exporting.staging import make_ready, notice_originals
@@ -158,6 +158,7 @@ def _attached(entry: Entry, found: Resolution, listed: Listed, pinned: PinnedAtt
         made=found.made,
         cut_off=found.cut_off,
         pinned=pinned,
+        skips_gone=session.request.skips_unusable,
     )
     for remark in attached.remarks:
         session.run.listener(Noticed(remark))
@@ -193,8 +194,11 @@ def _skipped(failed: Mapping[Entry, BundlerError], found: int, listed: Listed) -
     Raises:
         BundlerError: One of them is no image to go without, or there is no other image.
     """
-    skips = listed.session.request.skips_missing
-    if found and all(skips and is_missing(error) for error in failed.values()):
+    request = listed.session.request
+    if found and all(
+        (request.skips_missing and is_missing(error)) or (request.skips_unusable and is_unusable(error))
+        for error in failed.values()
+    ):
         return {entry: missing_image(entry, error) for entry, error in failed.items()}
     raise not_resolved(failed, found, is_kept=listed.kept is not None)
 

@@ -17,11 +17,12 @@ from bundler.core.parity import ParityChoice
 from bundler.core.policy import ImagePolicy
 from bundler.errors import Misuse
 from bundler.exporting.channel import series_of
-from bundler.exporting.image_words import words_of
+from bundler.exporting.image_words import entry_in, words_of
 from bundler.exporting.listed import Listed
 from bundler.exporting.media import started_options
 from bundler.exporting.missing_images import REFUSED
 from bundler.exporting.request import ExportRequest
+from bundler.exporting.session import folder_of
 from bundler.system.bundle_paths import BundlePath
 from bundler.texts import first_of, text
 
@@ -145,6 +146,30 @@ class Resume:
             subject=str(self.folder),
             hint="run the command that started it, start again with --restart, or choose another -o DIR or --name",
         )
+
+
+def started_entries(request: ExportRequest, name: str) -> tuple[Entry, ...] | None:
+    """The images of the unfinished export of a request, for a caller that finds them by itself when one starts.
+
+    Args:
+        request: The request; its images do not count.
+        name: The name of the bundle.
+
+    Returns:
+        None if there is no such export, or it is to be started again, or it was for another kind of request.
+
+    Raises:
+        Misuse: The files there are not ours.
+    """
+    if request.is_restarted:
+        return None
+    journal = folder_of(request, name).read_journal()
+    if journal is None:
+        return None
+    try:
+        return tuple(entry_in(words) for words in (*journal.start.images, *journal.start.missing))
+    except Misuse:
+        return None
 
 
 def find_resume(listed: Listed) -> Resume:

@@ -112,13 +112,22 @@ def _checked(request: ExportRequest, run: Run) -> Session:
         images = read_lists(request.lists, name=request.name, platforms=request.platforms, variables=request.variables)
         notice_no_images(images.no_images, run.listener)
     name = images.name or _name_of_source(request, run)
-    folder = place_of(request, name, _secrets(request.outputs))
+    folder = folder_of(request, name)
     if request.key_path is not None:
         further = (output / name for output in request.further_outputs)
         refuse_on_medium(request.key_path, locals_of((folder.path, folder.final_path, *further)))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     tool = NO_TOOL if request.tool is None else read_tool(request.tool, lambda _: run.cancellation.check())
     return Session(request, run, name, images.entries, key, None, folder, scratch, tool, images.no_images)
+
+
+def folder_of(request: ExportRequest, name: str) -> BundlePlace:
+    """The place that a bundle of a request is made in.
+
+    Raises:
+        Misuse: As `bundler.exporting.media.place_of`.
+    """
+    return place_of(request, name, _secrets(request.outputs))
 
 
 def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:

@@ -89,6 +89,11 @@ class _Tags:
     failed: tuple[tuple[str, BundlerError], ...]
 
 
+def is_final(error: BundlerError) -> bool:
+    """True if a registry refuses something for good, or has something that is unusable."""
+    return isinstance(error, (Refused, Damaged))
+
+
 def registry_contents(
     registry: Registry,
     prefix: str,
@@ -97,6 +102,7 @@ def registry_contents(
     run: Run,
     *,
     digests: Iterable[tuple[str, Digest]] = (),
+    is_named: Callable[[BundlerError], bool] = is_final,
 ) -> Contents:
     """Reads the content of a registry.
 
@@ -107,6 +113,7 @@ def registry_contents(
         kept: The manifests that earlier runs have read.
         run: Receives progress, and can be stopped.
         digests: Manifests of repositories that are read too, if the registry still has them: no tag may name them.
+        is_named: True for the errors of repositories and tags that are named, and do not end the run.
 
     Raises:
         Refused: The registry does not list its repositories.
@@ -137,7 +144,7 @@ def registry_contents(
         if kept is not None:
             kept.prune()
     run.listener(PhaseEnded("reading manifests"))
-    not_listed = _not_listed([*listed.failed, *((str(tag), error) for tag, error in failed)])
+    not_listed = _not_listed([*listed.failed, *((str(tag), error) for tag, error in failed)], is_named)
     return Contents(found.table(), not_listed=not_listed, doubtful=api.doubtful)
 
 
@@ -293,14 +300,16 @@ def _follow(tag: _Tag, reader: _Reader, is_found: Callable[[Digest], bool]) -> l
     return found
 
 
-def _not_listed(failed: Iterable[tuple[str, BundlerError]]) -> tuple[NotListed, ...]:
+def _not_listed(
+    failed: Iterable[tuple[str, BundlerError]], is_named: Callable[[BundlerError], bool]
+) -> tuple[NotListed, ...]:
     """The names that the registry refuses, and those whose manifests are unusable.
 
     Raises:
-        BundlerError: There are other errors, which may not come again: an inventory without these names would be wrong.
+        BundlerError: There are other errors, which may not come again: a list without these names would be wrong.
     """
     ordered = sorted(failed, key=lambda pair: pair[0])
-    others = [error for _, error in ordered if not isinstance(error, (Refused, Damaged))]
+    others = [error for _, error in ordered if not is_named(error)]
     if others:
-        raise together(text("{count} requests failed; no inventory was written", count=len(others)), others)
+        raise together(text("{count} requests failed; nothing was written", count=len(others)), others)
     return tuple(NotListed(name, error.code or "", str(error)) for name, error in ordered)

@@ -18,6 +18,7 @@ from bundler.system.files import Unreadable
 from bundler.texts import as_text
 
 if TYPE_CHECKING:
+    from bundler.backups.request import BackupResult
     from bundler.bundle.findings import Finding
     from bundler.commands.add_parity import ParityResult
     from bundler.commands.repair import RepairResult
@@ -190,6 +191,11 @@ def _of_export(result: ExportResult) -> Iterator[Sample]:
     yield sample(metrics.IMAGES, len(result.manifest.missing), state="missing")
 
 
+def _of_backup(result: BackupResult) -> Iterator[Sample]:
+    yield from _of_export(result.export)
+    yield sample(metrics.IMAGES, len(result.not_listed), state="not listed")
+
+
 def _of_verification(result: VerifyResult) -> Iterator[Sample]:
     yield from _of_bundle(result.bundle.manifest)
     yield from _of_findings(result.findings)
@@ -232,6 +238,7 @@ def _of_scan(result: ScanResult) -> Iterator[Sample]:
 _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "ImportResult": _of_import,
     "ExportResult": _of_export,
+    "BackupResult": _of_backup,
     "VerifyResult": _of_verification,
     "RepairResult": _of_repair,
     "ParityResult": _of_parity,

@@ -1,0 +1,1 @@
+"""Backups: a whole registry as a bundle, and back."""

@@ -1,0 +1,179 @@
+"""The images that a backup carries: every tag of a registry by the digest that it has now, and digests without tags.
+
+A digest without a tag is carried if something names it: an index, an attachment, the tag of an attachment, a receipt,
+or the API of Harbor. distribution does not list its manifests, so nobody knows of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
+from bundler.core.image_list import Entry
+from bundler.core.inventory import NotListed
+from bundler.core.location import REGISTRY, RegistryPlace
+from bundler.core.receipt import Receipt
+from bundler.core.reference import Reference
+from bundler.core.whole_registry import AttachingTag, Roots, digest_name, roots_of
+from bundler.errors import BundlerError, Misuse
+from bundler.exporting.missing_images import is_unusable
+from bundler.inventories.kept import kept_documents
+from bundler.inventories.registries import registry_contents
+from bundler.keys.signed_files import Demand
+from bundler.keys.statements import read_statement
+from bundler.run import Run, retrying
+from bundler.stores.opened import Stores
+from bundler.transfer import ask_each
+from bundler.transports.parsing import parse_image
+
+GONE_SINCE = "gone-since"
+"""The code of digests that a receipt names, and that are not in their repository any more."""
+
+
+@frozen
+class RegistryContents:
+    """The content of a registry, for a backup.
+
+    Attributes:
+        entries: The images, each by its digest.
+        attaching: The tags of attachments, which travel with their subjects.
+        repositories: The names of the repositories that were read.
+        tags: The number of tags.
+        not_listed: Repositories and tags that could not be read, and digests that are gone.
+    """
+
+    entries: tuple[Entry, ...]
+    attaching: tuple[AttachingTag, ...]
+    repositories: tuple[str, ...]
+    tags: int
+    not_listed: tuple[NotListed, ...]
+
+
+def read_contents(
+    place: RegistryPlace,
+    repositories: tuple[str, ...],
+    named: Mapping[str, frozenset[Digest]],
+    stores: Stores,
+    run: Run,
+) -> RegistryContents:
+    """Reads the content of a registry.
+
+    Args:
+        place: The registry, with the prefix of the repositories that count.
+        repositories: The repositories, if the user gave them; else the registry is asked for all.
+        named: Digests that receipts name, by repository.
+        stores: The stores of the run.
+        run: Receives progress, and can be stopped.
+
+    Raises:
+        Refused: The registry does not list its repositories.
+        Unavailable: It does not answer.
+        Interrupted: The user stopped it.
+    """
+    registry = stores.registry(place.registry)
+    contents = registry_contents(registry, place.prefix, repositories, kept_documents(), run, is_named=is_unusable)
+    table = contents.table
+    roots = {each.name: roots_of(each, table.manifests) for each in table.repositories}
+    held = {
+        each.name: {table.manifests[number].descriptor.digest for number in each.manifests}
+        for each in table.repositories
+    }
+    wanted = {
+        *((each.repository, each.subject) for each in _all(roots, "orphans")),
+        *((name, digest) for name, digests in named.items() for digest in digests - held.get(name, set())),
+    }
+    there = _those_there(place.registry, wanted, stores, run)
+    images: dict[Reference, Digest] = {
+        Reference(place.registry, name, tag): digest
+        for name, found in roots.items()
+        for tag, digest in found.images.items()
+    }
+    for name, digest in there:
+        images[digest_name(place.registry, name, digest)] = digest
+    attaching = list(_all(roots, "attaching"))
+    for each in _all(roots, "orphans"):
+        if (each.repository, each.subject) in there:
+            attaching.append(each)
+        else:
+            images[Reference(place.registry, each.repository, each.tag)] = each.digest
+    gone = [
+        NotListed(f"{name}@{digest}", GONE_SINCE, f"{place.registry}/{name}@{digest}: a receipt names it")
+        for name, digests in sorted(named.items())
+        for digest in sorted(digests - held.get(name, set()), key=str)
+        if (name, digest) not in there
+    ]
+    return RegistryContents(
+        entries=tuple(_entry(name, images[name]) for name in sorted(images, key=str)),
+        attaching=tuple(attaching),
+        repositories=tuple(roots),
+        tags=sum(len(each.tags) for each in table.repositories),
+        not_listed=(*contents.not_listed, *gone),
+    )
+
+
+def _all(roots: Mapping[str, Roots], field: str) -> Iterable[AttachingTag]:
+    return (each for found in roots.values() for each in getattr(found, field))
+
+
+def _entry(name: Reference, digest: Digest) -> Entry:
+    """An image by the digest that it has now, so that a tag that moves later changes nothing."""
+    return Entry(name, parse_image(f"docker://{name.pinned(digest)}"))
+
+
+def _those_there(registry: str, wanted: set[tuple[str, Digest]], stores: Stores, run: Run) -> set[tuple[str, Digest]]:
+    """The digests that their repository has."""
+
+    def ask(each: tuple[str, Digest]) -> bool:
+        name, digest = each
+        look = partial(stores.repository(registry, name).look_up, str(digest))
+        return retrying(look, run, subject=f"{registry}/{name}@{digest}", peer=registry) is not None
+
+    answers = ask_each(sorted(wanted, key=str), ask, run)
+    for error in answers.failed.values():
+        raise error
+    return {each for each, is_there in answers.given.items() if is_there}
+
+
+def named_by_receipts(
+    receipts: Iterable[Path], place: RegistryPlace, trust: tuple[Path, ...], demand: Demand, run: Run
+) -> dict[str, frozenset[Digest]]:
+    """The digests that receipts name in repositories of a registry.
+
+    Args:
+        receipts: The files.
+        place: The registry, with the prefix of the repositories that count.
+        trust: Public keys or folders of them, of which one must have signed each receipt.
+        demand: The signature that each must have.
+        run: Receives progress, and can be stopped.
+
+    Raises:
+        Misuse: There is no such file, or it is no receipt.
+        Untrusted, Damaged, Refused: It is not signed by a trusted key, or cannot be read.
+    """
+    found: dict[str, set[Digest]] = {}
+    for path in receipts:
+        document = read_statement(path, trust, demand=demand, run=run).document
+        if not isinstance(document, Receipt):
+            raise Misuse("not a receipt", subject=str(path), hint="give the receipt that an import wrote")
+        for target in document.targets:
+            if target.kind != REGISTRY:
+                continue
+            for image in target.images:
+                name = _name_of(image.name)
+                if image.is_done and name is not None and name.registry == place.registry and _is_below(name, place):
+                    found.setdefault(name.repository, set()).add(Digest.parse(image.digest))
+    return {name: frozenset(digests) for name, digests in found.items()}
+
+
+def _name_of(text: str) -> Reference | None:
+    try:
+        return Reference.parse(text)
+    except BundlerError:
+        return None
+
+
+def _is_below(name: Reference, place: RegistryPlace) -> bool:
+    return not place.prefix or f"{name.repository}/".startswith(f"{place.prefix}/")

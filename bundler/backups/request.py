@@ -1,0 +1,60 @@
+"""The request of a backup, and its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundler.core.frozen import frozen
+from bundler.core.inventory import NotListed
+from bundler.core.registry_kind import RegistryKind
+from bundler.errors import EXIT_PARTIAL
+from bundler.exporting.attached import GONE
+from bundler.exporting.request import ExportRequest
+from bundler.exporting.result import ExportResult
+from bundler.system.request_fields import Request
+
+
+@frozen
+class BackupRequest(Request):
+    """The request of ``bundler backup``.
+
+    Attributes:
+        place: The registry as users write it: ``HOST[/PREFIX]``.
+        export: The options of the bundle: its place, key and form, and what it leaves out. Its lists and images must be
+            empty. Without a name the bundle is called after the registry and the day.
+        repositories: The repositories of a registry that does not list them: paths, without the host.
+        receipts: Files of receipts: the digests that they name are looked for too, because no tag need lead to them.
+    """
+
+    place: str
+    export: ExportRequest
+    repositories: tuple[str, ...] = ()
+    receipts: tuple[Path, ...] = ()
+
+
+@frozen
+class BackupResult:
+    """The result of a backup, or of its dry run.
+
+    Attributes:
+        export: The bundle.
+        registry: The registry, with the prefix of the repositories.
+        kind: Its kind.
+        repositories: The number of repositories that were read.
+        tags: The number of their tags, those of attachments included.
+        not_listed: The names in the registry that the bundle lacks, each with the reason. Missing images are in the
+            bundle manifest.
+    """
+
+    export: ExportResult
+    registry: str
+    kind: RegistryKind
+    repositories: int
+    tags: int
+    not_listed: tuple[NotListed, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """3 if the bundle lacks anything that the registry names."""
+        has_gone = any(each.reason == GONE for each in self.export.not_carried)
+        return EXIT_PARTIAL if self.not_listed or has_gone else self.export.exit_code

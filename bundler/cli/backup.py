@@ -1,0 +1,91 @@
+"""``bundler backup``."""
+
+from __future__ import annotations
+
+import click
+
+import bundler
+from bundler.cli import options, with_report
+from bundler.cli.bundle_options import BundleFlags, bundle_options
+from bundler.cli.metrics import metrics_option
+from bundler.cli.program import program, show, with_run
+from bundler.errors import Misuse
+
+
+@program.command(
+    examples="""
+bundler backup registry.internal:5000 -o /srv/backup --key backup.key
+bundler backup registry.internal:5000 -o s3://backups/registry --key backup.key
+bundler backup registry.internal:5000/team -o /srv/backup --key backup.key --name team-2026.11
+bundler backup registry.internal:5000 -o /srv/backup --key backup.key --since /srv/backup/full --trust backup.pub
+bundler backup registry.internal:5000 -o /srv/backup --key backup.key --dry-run
+"""
+)
+@click.argument("registry", metavar="HOST[/PREFIX]")
+@bundle_options
+@click.option("--name", help="Name of the bundle. Default: the registry and the day.")
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    metavar="NAME",
+    help="Back up this repository only, also of registries that do not list theirs: team/app. May be repeated.",
+)
+@click.option(
+    "--receipt",
+    "receipts",
+    multiple=True,
+    metavar="FILE",
+    help="Back up also the digests that this receipt of an import names, for images without a tag. May be repeated.",
+)
+@options.jobs_option
+@metrics_option
+@with_report.report_options
+@options.quiet_option
+@options.verbose_option
+@options.json_option
+def backup(
+    registry: str,
+    flags: BundleFlags,
+    name: str | None,
+    repositories: tuple[str, ...],
+    receipts: tuple[str, ...],
+    jobs: int | None,
+    report: str | None,
+    report_language: str | None,
+    quiet: bool,
+    verbose: bool,
+    is_json: bool,
+) -> int:
+    """Make a signed bundle of everything in a registry: all repositories, tags, signatures and other attachments.
+
+    The bundle is one like those of export: verify, inspect, serve and import read it.
+
+    If it is interrupted, run the same command again: it resumes with the images that it started with. It names
+    everything that it cannot read (exit 3). With --since the bundle leaves out what an earlier one has.
+    """
+    from bundler.views import backup_report
+
+    flags.check()
+    if not (flags.since or receipts) and (flags.trust or flags.insecure_no_signature):
+        raise Misuse("--trust and --insecure-no-signature need --since or --receipt")
+    if not flags.since and flags.since_passphrase_file:
+        raise Misuse("--since-passphrase-file needs --since")
+    reporting = with_report.Reporting.of(report, report_language)
+    made = flags.made_passphrase()
+    request = bundler.BackupRequest(
+        place=registry,
+        export=flags.request(made, lists=(), name=name),
+        repositories=repositories,
+        receipts=options.paths(receipts),
+    )
+    result = with_run(lambda run: bundler.backup(request, run), jobs=jobs, is_quiet=quiet)
+    lines = (
+        [*map(str, result.export.folders), *([made] if made else [])]
+        if quiet
+        else backup_report.lines(result, made, is_verbose=verbose)
+    )
+    document = backup_report.document(result, made) if is_json else {}
+    lines, document = reporting.add(result.export, lines, document)
+    show(lines, document, is_json=is_json)
+    return result.exit_code

@@ -1,0 +1,197 @@
+"""A backup has all that a registry names, by the digests of one reading, and says what it could not have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundler.core.manifest import BundleManifest, from_json
+from tests.conftest import Ran
+from tests.support import attachments, images
+from tests.support.large_registry import digests, fill, manifests, store
+from tests.support.parts import RealRegistry
+from tests.support.servers import Front
+from tests.support.steps import Steps
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A registry with 200 images in 40 repositories. Tests only read from it."""
+    registry = RealRegistry(tmp_path_factory.mktemp("large"))
+    fill(registry)
+    yield registry.start()
+    registry.stop()
+
+
+@pytest.fixture
+def small(new_registry: Callable[..., RealRegistry]) -> RealRegistry:
+    """A registry with two repositories of two images."""
+    registry = new_registry()
+    for repository in ("team/one", "team/two"):
+        for tag in ("1", "2"):
+            store(registry, repository, images.simple(f"{repository}{tag}"), tag)
+    return registry
+
+
+def content(bundle: Path) -> BundleManifest:
+    return from_json((bundle / "bundle.json").read_bytes(), what="bundle.json")
+
+
+def names(bundle: Path) -> dict[str, str]:
+    """The digest of each image of a bundle, by its name without the host."""
+    return {str(image.reference).partition("/")[2]: str(image.root.digest) for image in content(bundle).images}
+
+
+def refusing(part: str, status: int, code: str) -> Callable[[Front, BaseHTTPRequestHandler], bool]:
+    def fault(front: Front, request: BaseHTTPRequestHandler) -> bool:
+        if part not in request.path:
+            return False
+        document = {"errors": [{"code": code, "message": "not for you"}]}
+        front.send(request, status, {"Content-Type": "application/json"}, json.dumps(document).encode())
+        return True
+
+    return fault
+
+
+def test_every_tag_of_200_images_is_in_the_bundle_with_its_attachments(here, large, keys, tmp_path):
+    ran = here("backup", large.host, "-o", tmp_path, "--key", keys[0], "--name", "all", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["repositories"], ran.json["tags"], ran.json["notListed"]) == (40, 400, [])
+    found = names(tmp_path / "all")
+    there = {
+        f"{name}:{tag}": digest
+        for name, tags in digests(large).items()
+        for tag, digest in tags.items()
+        if not tag.startswith("sha256-")
+    }
+    assert found == there
+    assert len(set(found.values())) == 200
+    bundle = content(tmp_path / "all")
+    carried = {str(blob.descriptor.digest) for blob in bundle.blobs}
+    fallback = {digest for tags in digests(large).values() for tag, digest in tags.items() if len(tag) == 71}
+    assert {f"sha256:{each}" for each in set().union(*manifests(large).values())} - carried == fallback, (
+        "lists of referrers are made again"
+    )
+    assert here("verify", tmp_path / "all", "--trust", keys[1], "-q").code == 0
+    again = here("backup", large.host, "-o", tmp_path, "--key", keys[0], "--name", "all")
+    assert (again.code, "already complete" in again.out) == (0, True)
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_there(here, small, fronts, keys, tmp_path):
+    store(small, "team/two", images.simple("broken"), "broken")
+    hexes = images.simple("broken").digest.partition(":")[2]
+    data = small.storage / f"docker/registry/v2/blobs/sha256/{hexes[:2]}/{hexes}/data"
+    data.write_bytes(data.read_bytes()[:-1] + b" ")
+    front = fronts(
+        small,
+        refusing("team/one/tags/list", 403, "DENIED"),
+        refusing("team/two/manifests/2", 404, "MANIFEST_UNKNOWN"),
+    )
+    ran = here("backup", front.host, "-o", tmp_path, "--key", keys[0], "--name", "part", "--json")
+    assert ran.code == 3, ran.err
+    assert [each["name"] for each in ran.json["notListed"]] == ["team/one", "team/two:2", "team/two:broken"]
+    assert names(tmp_path / "part") == {"team/two:1": images.simple("team/two1").digest}
+    shown = here("backup", front.host, "-o", tmp_path, "--key", keys[0], "--name", "part")
+    assert "NOT IN THE BACKUP: 3" in shown.out
+    assert f"{front.host}/team/one" in shown.out
+
+
+def test_a_registry_without_a_catalog_or_without_images_is_refused(here, small, new_registry, fronts, keys, tmp_path):
+    front = fronts(small, refusing("_catalog", 401, "UNAUTHORIZED"))
+    options = ("-o", tmp_path, "--key", keys[0])
+    assert here("backup", front.host, *options).code == 6
+    ran = here("backup", front.host, *options, "--name", "one", "--repository", "team/one")
+    assert ran.code == 0, ran.err
+    assert sorted(names(tmp_path / "one")) == ["team/one:1", "team/one:2"]
+    assert here("backup", f"{front.host}/other", *options, "--repository", "team/one").code == 2
+    assert here("backup", new_registry().host, *options).code == 6
+    assert here("backup", "docker-daemon:", *options).code == 2
+
+
+def test_digests_without_tags_are_there_if_something_names_them(here, small, keys, tmp_path):
+    gone, signed, listed = images.simple("gone"), images.simple("signed"), images.simple("listed")
+    store(small, "team/one", signed)
+    for subject in (gone, signed):
+        store(small, "team/one", attachments.cosign(subject), attachments.dashed(subject, ".sig"))
+    store(small, "team/one", listed)
+    receipt = tmp_path / "receipt.json"
+    document = _receipt(here, small, keys, tmp_path)
+    for image, digest in zip(document["targets"][0]["images"], (listed.digest, gone.digest), strict=True):
+        image.update(name=f"{small.host}/team/one@{digest}", digest=digest, blobs=[])
+    receipt.write_text(json.dumps(document))
+    options = ("-o", tmp_path, "--key", keys[0], "--name", "all", "--receipt", receipt, "--insecure-no-signature")
+    ran = here("backup", f"{small.host}/team", *options, "--json")
+    assert ran.code == 3, ran.err
+    assert [each["name"] for each in ran.json["notListed"]] == [f"team/one@{gone.digest}"]
+    found = names(tmp_path / "all")
+    assert found.keys() - {f"team/{name}:{tag}" for name in ("one", "two") for tag in "12"} == {
+        f"team/one@{signed.digest}",
+        f"team/one@{listed.digest}",
+        f"team/one:{attachments.dashed(gone, '.sig')}",
+    }
+    (carried,) = [image for image in content(tmp_path / "all").images if image.attachments]
+    assert str(carried.root.digest) == signed.digest
+
+
+def _receipt(here: Command, registry: RealRegistry, keys: tuple[Path, Path], folder: Path) -> Any:
+    """The receipt of an import of two images into a registry."""
+    assert (
+        here("backup", registry.host, "-o", folder, "--key", keys[0], "--only", "*/team/two:*", "--name", "two").code
+        == 0
+    )
+    path = folder / "written.json"
+    assert here("import", folder / "two", "--trust", keys[1], "--to", registry.host, "--receipt", path).code == 0
+    return json.loads(path.read_bytes())
+
+
+def test_an_attachment_that_is_listed_and_gone_costs_no_image(here, small, keys, tmp_path):
+    subject = images.simple("team/one1")
+    store(small, "team/one", attachments.fallback_index(attachments.referrer(subject)), attachments.dashed(subject))
+    root = small.storage / "docker/registry/v2/repositories/team/one/_manifests/revisions/sha256"
+    lost = attachments.referrer(subject).digest.partition(":")[2]
+    (root / lost / "link").unlink()
+    (root / lost).rmdir()
+    ran = here("backup", small.host, "-o", tmp_path, "--key", keys[0], "--name", "all", "--json")
+    assert ran.code == 3, ran.err
+    assert [(each["reason"], each["count"]) for each in ran.json["notCarried"]] == [("gone", 1)]
+    assert len(names(tmp_path / "all")) == 4
+
+
+def test_a_killed_backup_goes_on_with_the_digests_that_it_started_with(small, keys, tmp_path):
+    def steps(folder: str) -> Steps:
+        return Steps(["backup", small.host, "-o", tmp_path / folder, "--key", keys[0], "--name", "all", "--json"])
+
+    before = digests(small)
+    assert steps("first").run().code == 0, "manifests that are kept are not written again"
+    ended = steps("killed").kill_at(steps("counted").count() // 2)
+    assert ended.was_killed
+    store(small, "team/one", images.simple("moved"), "1")
+    store(small, "team/new", images.simple("new"), "1")
+    done = steps("killed").run()
+    assert done.code == 3, done.err
+    assert [each["name"] for each in done.json["notListed"]] == ["team/new"]
+    there = {f"{name}:{tag}": digest for name, tags in before.items() for tag, digest in tags.items()}
+    assert names(tmp_path / "killed/all") == there
+    restarted = steps("killed").run()
+    assert restarted.code == 2, "the registry has changed, and the bundle of this name is finished"
+
+
+def test_a_later_backup_carries_what_is_new(here, small, keys, tmp_path):
+    options = ("-o", tmp_path, "--key", keys[0])
+    assert here("backup", small.host, *options, "--name", "full").code == 0
+    store(small, "team/three", images.simple("three"), "1")
+    since = ("--since", tmp_path / "full", "--trust", keys[1])
+    assert here("backup", small.host, *options, *since, "--name", "next", "--dry-run").code == 0
+    ran = here("backup", small.host, *options, *since, "--name", "next")
+    assert ran.code == 0, ran.err
+    assert len(names(tmp_path / "next")) == 5, "it says all that there is"
+    left = {str(blob.descriptor.digest) for blob in content(tmp_path / "next").blobs if blob.is_left_out}
+    earlier = [images.simple(f"team/{name}{tag}") for name in ("one", "two") for tag in "12"]
+    assert left == {digest for image in earlier for digest in image.blobs}
