@@ -202,6 +202,7 @@ if TYPE_CHECKING:
     from bundler.core.scan.verdict import Severity as Severity
     from bundler.core.scan.waivers import Waiver as Waiver
     from bundler.core.selection import Selection as Selection
+    from bundler.core.standing import RepositoryStanding as RepositoryStanding, Standing as Standing
     from bundler.errors import (
         Absent as Absent,
         BundlerError as BundlerError,
@@ -289,6 +290,12 @@ if TYPE_CHECKING:
     from bundler.serving.connections import ServedAnswer as ServedAnswer
     from bundler.serving.request import ServeRequest as ServeRequest
     from bundler.serving.serve import Served as Served, serve as serve, serve_open as serve_open
+    from bundler.standing.request import (
+        ReceiptsRead as ReceiptsRead,
+        StatusRequest as StatusRequest,
+        StatusResult as StatusResult,
+    )
+    from bundler.standing.status import status as status
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
     from bundler.transports.parsing import parse_target as parse_target
@@ -420,6 +427,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.backups.backup": ("backup",),
     "bundler.backups.request": ("BackupRequest", "BackupResult"),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
+    "bundler.core.standing": ("Standing", "RepositoryStanding"),
+    "bundler.standing.status": ("status",),
+    "bundler.standing.request": ("StatusRequest", "StatusResult", "ReceiptsRead"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS", "SEVERITIES"),
     "bundler.serving.serve": ("serve", "serve_open", "Served"),
     "bundler.serving.request": ("ServeRequest",),

@@ -20,7 +20,7 @@ from tests.support import images  # noqa: E402
 from tests.support.browser import Browser, started  # noqa: E402
 from tests.support.parts import RealRegistry  # noqa: E402
 
-SHOWN = {"bundle": 1150, "import": 1000}
+SHOWN = {"bundle": 1150, "import": 1000, "status": 1150}
 """The reports of the pictures in docs, with the heights of these: what comes first in a report."""
 
 
@@ -100,6 +100,9 @@ def write_reports(folder: Path) -> None:
             wanted = bundler.ImportRequest(made.folders, (target,), trust, **more)  # type: ignore[arg-type]
             write(bundler.import_bundle(wanted), name)
         write(bundler.read_receipt(receipt, demand=bundler.Demand.IGNORED), "receipt")
+        images.simple("debug").push(registry, "shop/api", "debug")
+        images.simple("moved").push(registry, "data/etl", "2.0")
+        write(bundler.status(bundler.StatusRequest((registry.host, str(receipt)))), "status")
     finally:
         registry.stop()
     chunk = next(made.folders[0].glob("chunk-0002.tar"))

@@ -162,6 +162,7 @@ _ORDER = (
     "undo",
     "receipt",
     "report",
+    "status",
     "inventory",
     "backup",
     "diff",

@@ -233,6 +233,12 @@ EARLIER_RECEIPTS = 20
 EARLIER_RECEIPT_BYTES = 4 << 20
 """One of these receipts; larger ones need more memory than an import may use."""
 
+STATUS_RECEIPTS = 1_000
+"""The newest receipts of a folder that a status reads: many years of them."""
+
+UNNEEDED_BLOBS = 10_000
+"""The blobs that no tag needs and that a status asks the registry for, the largest ones: each is one request."""
+
 RECEIPT_CONTAINERS = 2_000_000
 """Objects and lists in one receipt."""
 

@@ -103,6 +103,21 @@ BUNDLE_CREATED = Metric(
     "bundler_bundle_created_timestamp_seconds",
     "Unix time at which the bundle that the last run read or made was created.",
 )
+REGISTRY_REPOSITORIES = Metric("bundler_registry_repositories", "Repositories of the registry, by the last status.")
+REGISTRY_TAGS = Metric("bundler_registry_tags", "Tags of images at the registry, by the last status.")
+REGISTRY_BYTES = Metric("bundler_registry_bytes", "Bytes that the tags of the registry need, by the last status.")
+UNKNOWN_TAGS = Metric("bundler_registry_unknown_tags", "Tags of the registry that no receipt names.")
+MOVED_TAGS = Metric("bundler_registry_moved_tags", "Tags of the registry with another digest than their receipt says.")
+GONE_TAGS = Metric("bundler_registry_gone_tags", "Tags of receipts that the registry does not have.")
+UNNEEDED_BYTES = Metric(
+    "bundler_registry_unneeded_bytes",
+    "Bytes of blobs that receipts list, that no tag needs, and that the registry still has: an estimate.",
+)
+NEWEST_BUNDLE = Metric(
+    "bundler_channel_newest_import_timestamp_seconds",
+    "Unix time of the first import of the newest bundle of the channel, by receipts; the channel is empty for "
+    "bundles without one.",
+)
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {each.name: each for each in list(globals().values()) if isinstance(each, Metric)}

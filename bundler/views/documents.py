@@ -20,6 +20,7 @@ from bundler.views.mirrors_report import document as mirrors_body
 from bundler.views.parity_report import parity_document, planned_parity_document
 from bundler.views.scan_report import gate_document
 from bundler.views.since_report import since_document
+from bundler.views.standing_report import document as standing_body
 from bundler.views.words import with_placeholders
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from bundler.inventories.diff import ComparedSide, DiffResult
     from bundler.inventories.request import InventoryResult
     from bundler.scanning.request import ScanResult
+    from bundler.standing.request import StatusResult
     from bundler.stores.archive_check import ImageFacts
 
 
@@ -142,6 +144,11 @@ def inventory_document(result: InventoryResult) -> Document:
         "images": len(found.images),
         "notListed": [{"name": each.name, "code": each.code, "reason": each.reason} for each in found.not_listed],
     }
+
+
+def status_document(result: StatusResult) -> Document:
+    """The document that ``status --json`` prints."""
+    return {**_head("status", result.exit_code), **standing_body(result)}
 
 
 def scan_document(result: ScanResult) -> Document:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bundler.importing.results import ImageResult, ImportResult, TargetResult
     from bundler.inventories.request import InventoryResult
     from bundler.scanning.request import ScanResult
+    from bundler.standing.request import StatusResult
 
 
 _STATUSES = range(100, 600)
@@ -235,6 +236,24 @@ def _of_scan(result: ScanResult) -> Iterator[Sample]:
             yield sample(metrics.SCAN_DATABASE, seconds_of(scan.scanner.database_date), scanner=name)
 
 
+def _of_status(result: StatusResult) -> Iterator[Sample]:
+    found = result.standing
+    for channel in found.channels:
+        yield sample(metrics.NEWEST_BUNDLE, channel.first, target=found.place, channel=channel.channel)
+    if not found.place:
+        return
+    figures = {
+        metrics.REGISTRY_REPOSITORIES: len(found.repositories),
+        metrics.REGISTRY_TAGS: found.tags,
+        metrics.REGISTRY_BYTES: found.size_bytes,
+        metrics.UNKNOWN_TAGS: found.unknown_tags,
+        metrics.MOVED_TAGS: found.moved_tags,
+        metrics.GONE_TAGS: found.gone_tags,
+        metrics.UNNEEDED_BYTES: found.unneeded.there_bytes if found.unneeded else 0,
+    }
+    yield from (sample(metric, value, target=found.place) for metric, value in figures.items())
+
+
 _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "ImportResult": _of_import,
     "ExportResult": _of_export,
@@ -245,5 +264,6 @@ _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "CopyResult": _of_copy,
     "InventoryResult": _of_inventory,
     "ScanResult": _of_scan,
+    "StatusResult": _of_status,
 }
 """The results that have figures of their own, by the names of their classes: no other module is loaded for that."""

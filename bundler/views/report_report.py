@@ -24,6 +24,7 @@ _KINDS = {
     "import": text("of an import"),
     "import-plan": text("of an import that is planned"),
     "receipt": text("of a receipt"),
+    "status": text("of the standing of a registry"),
 }
 
 

@@ -11,18 +11,20 @@ from bundler.commands.verify import VerifyResult
 from bundler.core.frozen import frozen
 from bundler.exporting.result import ExportResult
 from bundler.importing.results import ImportResult
+from bundler.standing.request import StatusResult
 from bundler.views.html.bundle_report import bundle_report
 from bundler.views.html.export_report import export_report
 from bundler.views.html.import_report import import_report
 from bundler.views.html.page import Page
 from bundler.views.html.receipt_report import receipt_report
 from bundler.views.html.report_page import NO_ANNEXES, Annexes, Maker, Report, report_page
+from bundler.views.html.status_report import status_report
 from bundler.views.html.verify_report import verify_report
 
 HTML, CYCLONEDX = "html", "cyclonedx"
 """The formats of reports."""
 
-Reportable: TypeAlias = InspectResult | VerifyResult | ExportResult | ImportResult | ReceiptFile
+Reportable: TypeAlias = InspectResult | VerifyResult | ExportResult | ImportResult | ReceiptFile | StatusResult
 """The results that have a report."""
 
 
@@ -43,6 +45,8 @@ def _report_of(result: Reportable, annexes: Annexes) -> Report:
             return import_report(result)
         case ReceiptFile():
             return receipt_report(result)
+        case StatusResult():
+            return status_report(result)
 
 
 def kind_of(result: Reportable) -> str:
@@ -58,6 +62,8 @@ def kind_of(result: Reportable) -> str:
             return "import-plan" if result.is_dry_run else "import"
         case ReceiptFile():
             return "receipt"
+        case StatusResult():
+            return "status"
 
 
 @frozen
@@ -82,7 +88,7 @@ class ReportResult:
 
     @property
     def kind(self) -> str:
-        """``bundle``, ``verification``, ``export-plan``, ``import``, ``import-plan`` or ``receipt``."""
+        """``bundle``, ``verification``, ``export-plan``, ``import``, ``import-plan``, ``receipt`` or ``status``."""
         return kind_of(self.about)
 
     @property
