@@ -181,6 +181,7 @@ ALLOWED = {
         "secrecy",
         "scanning",
         "serving",
+        "standing",
         "stores",
         "system",
         "transports",

@@ -32,7 +32,7 @@ def lines(result: StatusResult, *, is_verbose: bool) -> list[str]:
     ]
     for number, channel in enumerate(found.channels):
         line = translated(arrival_words(found, channel))
-        shown.append(fact_below(line) if number else fact(said("newest"), line))
+        shown.append(fact_below(line) if number else fact(said("arrived"), line))
     if found.unneeded is not None and found.unneeded.listed:
         shown.append(fact(said("not needed"), translated(unneeded_words(found.unneeded))))
     if found.is_clock_wrong:
@@ -52,7 +52,7 @@ def totals(found: Standing) -> Text:
     parts: list[str] = [count(len(found.repositories), "repository"), count(found.tags, "tag")]
     if found.place:
         parts.append(count(found.manifests, "manifest"))
-    return joined([*parts, count(found.blobs, "blob"), size(found.size_bytes)], ", ")
+    return joined([*parts, count(found.blobs, "blob"), text("{size} in all", size=size(found.size_bytes))], ", ")
 
 
 def receipt_words(result: StatusResult) -> Text:
