@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from bundler.core.mirrors.files import CA_FILE, Mirror, MirrorFile, MirrorFiles, quoted, text_file
+from bundler.core.mirrors.files import CA_FILE, Mirror, MirrorFile, MirrorFiles, text_file
 from bundler.core.mirrors.placed import Origin, Placement
+from bundler.core.quoted import quoted
 from bundler.texts import text
 
 KIND = "containerd"

@@ -65,19 +65,3 @@ def text_file(path: str, comment: Sequence[str], lines: Sequence[str]) -> Mirror
     """A file that opens with a comment. TOML and YAML both write it with ``#``."""
     commented = [f"# {line}".rstrip() for line in comment]
     return MirrorFile(path, "\n".join([*commented, "", *lines, ""]).encode())
-
-
-def quoted(text: str) -> str:
-    r"""A text as a string in double quotes, which means the same in TOML and in YAML.
-
-    Source: TOML 1.0 "Basic strings", YAML 1.2.2 section 5.7. Both know these escapes; JSON has no ``\U``.
-    """
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    if character.isprintable():
-        return character
-    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"

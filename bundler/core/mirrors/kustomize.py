@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from bundler.core.mirrors.files import MirrorFiles, quoted, text_file
+from bundler.core.mirrors.files import MirrorFiles, text_file
 from bundler.core.mirrors.placed import NotMirrored, PlacedImage
+from bundler.core.quoted import quoted
 from bundler.core.reference import DEFAULT_REGISTRY
 from bundler.texts import text
 

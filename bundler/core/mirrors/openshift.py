@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bundler.core.mirrors.files import Mirror, MirrorFile, MirrorFiles, quoted, text_file
+from bundler.core.mirrors.files import Mirror, MirrorFile, MirrorFiles, text_file
 from bundler.core.mirrors.placed import Placement
 from bundler.core.mirrors.podman import redirects
+from bundler.core.quoted import quoted
 
 KIND = "openshift"
 _SETS = (("ImageDigestMirrorSet", "imageDigestMirrors", "idms"), ("ImageTagMirrorSet", "imageTagMirrors", "itms"))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bundler.core.mirrors.files import CA_FILE, Mirror, MirrorFiles, quoted, text_file
+from bundler.core.mirrors.files import CA_FILE, Mirror, MirrorFiles, text_file
 from bundler.core.mirrors.placed import Placement
+from bundler.core.quoted import quoted
 
 KIND = "podman"
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bundler.core.mirrors.files import Mirror, MirrorFiles, quoted, text_file
+from bundler.core.mirrors.files import Mirror, MirrorFiles, text_file
 from bundler.core.mirrors.placed import Origin, Placement
+from bundler.core.quoted import quoted
 
 K3S, RKE2 = "k3s", "rke2"
 _AUTHORITIES = "registry-ca.crt"

@@ -13,9 +13,10 @@ import yaml
 from bundler.core.digest import Digest
 from bundler.core.mirrors import containerd, docker, kustomize, placed
 from bundler.core.mirrors.containerd import folder_of
-from bundler.core.mirrors.files import Mirror, MirrorFiles, quoted
+from bundler.core.mirrors.files import Mirror, MirrorFiles
 from bundler.core.mirrors.placed import PlacedImage, placement
 from bundler.core.mirrors.table import MIRROR_KINDS, mirror_files
+from bundler.core.quoted import quoted
 from bundler.core.reference import Reference
 from tests.support.tables import each_case
 
