@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from bundler.commands.doctor import DoctorRequest as DoctorRequest, DoctorResult as DoctorResult, doctor as doctor
     from bundler.commands.explain import ExplainResult as ExplainResult, explain as explain
     from bundler.commands.hand_over import HandOverRequest as HandOverRequest, hand_over as hand_over
+    from bundler.commands.init import (
+        InitRequest as InitRequest,
+        InitResult as InitResult,
+        check_image as check_image,
+        init as init,
+    )
     from bundler.commands.inspect_ import (
         InspectRequest as InspectRequest,
         InspectResult as InspectResult,
@@ -389,6 +395,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.papers": ("LabelRequest", "SlipRequest", "PaperResult", "NeedPaperRequest", "NeedPaperResult"),
     "bundler.reporting.papers": ("label", "slip", "need_paper"),
     "bundler.commands.layers": ("LayersRequest", "LayersResult", "inspect_layers", "image_layers"),
+    "bundler.commands.init": ("InitRequest", "InitResult", "check_image", "init"),
     "bundler.commands.settings": ("Settings", "SettingsResult", "read_settings", "show_settings"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),

@@ -26,7 +26,7 @@ FOREIGN = {
     "iter_content", "iter_raw",  # of requests and httpx
     "HelmChart", "HelmRelease", "env_file", "image_manifests",  # of k3s, Flux, Compose, KubeKey
     "compose_all",  # of PyYAML
-    "bundler.toml",  # a file of the user
+    "bundler.toml", "images.yaml",  # files of the user
 }  # fmt: skip
 """The names on our pages that belong to others."""
 

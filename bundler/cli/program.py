@@ -143,6 +143,7 @@ _TAKEN_NAMES = ("import", "inspect")
 _ORDER = (
     "keygen",
     "trust",
+    "init",
     "images",
     "export",
     "inspect",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bundler.commands.bundle_list import BundleList
     from bundler.commands.doctor import DoctorResult
     from bundler.commands.explain import ExplainResult
+    from bundler.commands.init import InitResult
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.inspect_file import FileResult
     from bundler.commands.keygen import KeyPair
@@ -561,6 +562,17 @@ def explain_document(result: ExplainResult) -> Document:
             for entry in result.entries
         ],
         "related": list(result.related),
+    }
+
+
+def init_document(result: InitResult) -> Document:
+    """The document that ``init --json`` prints."""
+    return {
+        **_head("init", 0),
+        "list": str(result.list_path),
+        "settings": str(result.settings_path),
+        "images": result.images,
+        "isExample": result.is_example,
     }
 
 
