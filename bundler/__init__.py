@@ -209,6 +209,7 @@ if TYPE_CHECKING:
     from bundler.core.scan.waivers import Waiver as Waiver
     from bundler.core.selection import Selection as Selection
     from bundler.core.standing import RepositoryStanding as RepositoryStanding, Standing as Standing
+    from bundler.core.shard import Shard as Shard
     from bundler.errors import (
         Absent as Absent,
         BundlerError as BundlerError,
@@ -349,6 +350,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.oci": ("Descriptor",),
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
+    "bundler.core.shard": ("Shard",),
     "bundler.core.hand_over": ("HandOver", "HandedMedium", "LabelCode", "parse_payload"),
     "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "Step"),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage", "Variant"),

@@ -34,6 +34,7 @@ bundler import /media/stick/platform --trust builder.pub --to harbor.internal --
 bundler import /media/stick/platform --trust builder.pub --to agent-images:/var/lib/rancher/k3s/agent/images
 bundler import /media/stick/platform --trust builder.pub --to harbor.internal --preheat harbor=https://harbor.internal
 bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --only 'quay.io/*' --platform linux/amd64
+bundler import /mnt/platform --trust builder.pub --to registry.internal --shard 2/8 --receipt shard-2.json
 """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -73,6 +74,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.only_option
 @options.except_option
 @options.retry_failed_option
+@options.shard_option
 @click.option(
     "--platform",
     multiple=True,
@@ -201,6 +203,7 @@ def import_(
     only: tuple[str, ...],
     except_: tuple[str, ...],
     retry_failed: str | None,
+    shard_text: str | None,
     platform: tuple[str, ...],
     on_conflict: str,
     attachments: str,
@@ -262,6 +265,7 @@ def import_(
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         selection=options.selection(only, except_),
         retry=bundler.read_failed_list(retry_failed) if retry_failed else None,
+        shard=options.shard(shard_text),
         platforms=tuple(map(bundler.Platform.parse, platform)),
         mapping=mapping,
         rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         ReceiptKey,
         Selection,
         SeveralBundles,
+        Shard,
         Unlocking,
     )
     from bundler.core.location import Target
@@ -197,6 +199,13 @@ username_option = click.option(
 )
 password_stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password of --username from stdin."
+)
+shard_option = click.option(
+    "--shard",
+    "shard_text",
+    metavar="I/N",
+    help="Do part I of N of the work, from 1. auto/N takes I from JOB_COMPLETION_INDEX (Kubernetes, from 0) or "
+    "SLURM_ARRAY_TASK_ID (from 1), auto also N from a Slurm array 1-N. See docs/scale.md.",
 )
 need_option = click.option(
     "--need",
@@ -398,6 +407,15 @@ def check_stdin(is_password: bool, *files: str | None) -> None:
     """Refuses flags that would all read standard input."""
     if is_password + files.count("-") > 1:
         raise Misuse("only one secret can come from standard input")
+
+
+def shard(given: str | None) -> Shard | None:
+    """The value of ``--shard``.
+
+    Raises:
+        Misuse: It is no shard, or the environment does not number it.
+    """
+    return bundler.Shard.parse(given, os.environ) if given is not None else None
 
 
 def selection(only: tuple[str, ...], except_: tuple[str, ...]) -> Selection:

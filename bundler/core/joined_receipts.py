@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.receipt_attachments import UNFINISHED, better_attached, finished_attached
 from bundler.core.reference import Reference
-from bundler.errors import Misuse
+from bundler.core.shard import Shard
+from bundler.errors import Incomplete, Misuse
+from bundler.texts import some, text
 
 
 def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
@@ -33,6 +35,11 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
                 actual=receipt.bundle_id or "none",
             )
     targets = tuple(_merged_target(ordered, name) for name in _each_once(t.target for r in ordered for t in r.targets))
+    lacking = missing_shards(ordered)
+    missing_code = Incomplete.exit_code if lacking else 0
+    missing_words = (
+        str(text("no receipt of the shards {shards}", shards=some(map(str, lacking), most=20))) if lacking else None
+    )
     is_done = bool(targets) and all(image.is_done for target in targets for image in target.images)
     return replace(
         last,
@@ -48,15 +55,31 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         host=", ".join(_each_once(receipt.host for receipt in ordered)),
         started=first.started,
         finished=max(receipt.finished for receipt in ordered),
-        exit_code=0 if is_done else next((r.exit_code for r in reversed(ordered) if r.exit_code), 3),
-        error=None if is_done else last.error,
+        exit_code=next((r.exit_code for r in reversed(ordered) if r.exit_code), 3) if not is_done else missing_code,
+        error=last.error if not is_done else missing_words,
         targets=targets,
         merged=tuple(identity for _, identity in pairs),
         verdicts=tuple(dict.fromkeys(verdict for receipt in ordered for verdict in receipt.verdicts)),
         scans=tuple(dict.fromkeys(scan for receipt in ordered for scan in receipt.scans)),
         others=tuple(dict.fromkeys(other for receipt in ordered for other in receipt.others)),
         preheats=tuple(each for receipt in ordered for each in receipt.preheats),
+        shards=tuple(dict.fromkeys(shard for receipt in ordered for shard in receipt.shards)) if lacking else (),
     )
+
+
+def missing_shards(receipts: Sequence[Receipt]) -> tuple[Shard, ...]:
+    """The shards that have no receipt; none if a receipt is of all images, or all shards of some count have one.
+
+    If no count is complete, these are the missing shards of the one that lacks the fewest.
+    """
+    if not all(receipt.shards for receipt in receipts):
+        return ()
+    known = {shard for receipt in receipts for shard in receipt.shards}
+    missing = (
+        tuple(shard for number in range(1, count + 1) if (shard := Shard(number, count)) not in known)
+        for count in sorted({shard.count for shard in known})
+    )
+    return min(missing, key=len)
 
 
 def places_of_blobs(receipts: Iterable[Receipt], registry: str) -> dict[str, Reference]:

@@ -28,6 +28,7 @@ from bundler.core.receipt_bundles import OtherBundle, other_bundle_document, rea
 from bundler.core.receipt_scans import ReceiptScan, read_receipt_scan, scan_document
 from bundler.core.receipt_series import ReceiptSeries, read_receipt_series, series_document
 from bundler.core.reference import Reference
+from bundler.core.shard import Shard
 from bundler.errors import BundlerError, Damaged, Refused
 
 DOCUMENT = "bundler.receipt/1"
@@ -164,6 +165,7 @@ class Receipt:
         others: The other bundles that were given, which have blobs that this one leaves out.
         scans: The answers of the scan gate; empty if no scan was demanded, and in older receipts.
         preheats: The results of asking services that distribute images; empty if none was asked, and in older receipts.
+        shards: The parts of the images that the import was for; empty for all images.
     """
 
     tool: str
@@ -190,6 +192,7 @@ class Receipt:
     series: ReceiptSeries | None = None
     scans: tuple[ReceiptScan, ...] = ()
     preheats: tuple[Preheated, ...] = ()
+    shards: tuple[Shard, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -262,6 +265,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         **({"otherBundles": list(map(other_bundle_document, receipt.others))} if receipt.others else {}),
         **({"scans": list(map(scan_document, receipt.scans))} if receipt.scans else {}),
         **({"preheats": list(map(preheated_document, receipt.preheats))} if receipt.preheats else {}),
+        **({"shards": list(map(str, receipt.shards))} if receipt.shards else {}),
     }
 
 
@@ -327,6 +331,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         others=tuple(map(read_other_bundle, list_of(document.get("otherBundles", [])))),
         scans=tuple(map(read_receipt_scan, list_of(document.get("scans", [])))),
         preheats=tuple(map(read_preheated, list_of(document.get("preheats", [])))),
+        shards=tuple(Shard.parse(each, {}) for each in _texts(document.get("shards", []))),
     )
     if receipt.blob_sizes and len(receipt.blob_sizes) != len(receipt.blobs):
         raise ValueError("not every blob has a size")

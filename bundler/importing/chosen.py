@@ -10,11 +10,13 @@ from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
-from bundler.core.manifest import Attachment, Image
+from bundler.core.manifest import Attachment, BundleManifest, Image
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import Selection
+from bundler.core.shard import Shard
+from bundler.core.shards import images_of_shard
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Refused
 from bundler.graph import Graph, follow
 from bundler.run import Run
@@ -31,30 +33,51 @@ def selected(references: Sequence[Reference], selection: Selection, run: Run) ->
     return selection.chosen(references)
 
 
+@frozen
+class Chosen:
+    """The images that the user chose.
+
+    Attributes:
+        of_all_shards: The images that the patterns choose: no two of them may get one name.
+        images: Those to import: of the shard, and in the list of failed ones.
+    """
+
+    of_all_shards: tuple[Image, ...]
+    images: tuple[Image, ...]
+
+
 def chosen_images(
-    images: Sequence[Image], selection: Selection, retry: frozenset[Reference] | None, run: Run
-) -> list[Image]:
+    manifest: BundleManifest,
+    selection: Selection,
+    retry: frozenset[Reference] | None,
+    run: Run,
+    *,
+    shard: Shard | None = None,
+) -> Chosen:
     """Returns the images that the user chose.
 
     Args:
-        images: All images of the bundle.
+        manifest: The manifest of the bundle.
         selection: ``--only`` and ``--except``.
         retry: The images of a list of failed images; None for all.
         run: Receives a notice of patterns and names that match no image.
+        shard: The part of the selection that is imported, which may have no image; None for all.
 
     Raises:
         Misuse: No image is left.
     """
-    references = [image.reference for image in images]
-    chosen = selected(references, selection, run)
+    references = [image.reference for image in manifest.images]
+    by_patterns = selected(references, selection, run)
+    of_all_shards = tuple(image for image in manifest.images if image.reference in by_patterns)
+    images = images_of_shard(manifest, of_all_shards, shard) if shard is not None else of_all_shards
     if retry is not None:
         strange = sorted(map(str, retry - set(references)))
         if strange:
             run.listener(Noticed(texts.text("not in this bundle: {strange}", strange=texts.some(strange, most=5))))
-        chosen &= retry
-        if not chosen:
+        images = tuple(image for image in images if image.reference in retry)
+        if not images and shard is None:
             raise Misuse("the list has no image of this bundle", subject="--retry-failed")
-    return [image for image in images if image.reference in chosen]
+    return Chosen(of_all_shards, images)
 
 
 @frozen
@@ -66,7 +89,7 @@ class Narrowed:
         faults: The reasons for which images could not be reduced.
     """
 
-    images: list[Image]
+    images: Sequence[Image]
     faults: dict[Reference, BundlerError]
 
 

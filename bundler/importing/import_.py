@@ -141,6 +141,7 @@ class _Reached:
             overridden=self.overridden,
             series_remarks=self.series_remarks,
             preheats=self.preheats,
+            shard=opened.request.shard,
         )
 
 

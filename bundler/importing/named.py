@@ -18,6 +18,7 @@ from bundler.importing.leg import Leg
 from bundler.importing.opened import Opened
 from bundler.importing.read_back import Reading
 from bundler.importing.results import ImageResult, TargetResult
+from bundler.importing.selected import Selected
 from bundler.importing.targets.target import Target
 from bundler.run import Run
 from bundler.texts import counted, some, text
@@ -56,7 +57,7 @@ def _leg(target: Target, judged: Judged, *, is_alone: bool) -> Leg:
             raise
         kind = DISTRIBUTION
         faults = dict.fromkeys((image.reference for image in wanted.images), error)
-    images = tuple(_named(wanted.images, target, kind, selected.opened))
+    images = tuple(_named(wanted.images, target, kind, selected))
     reading = Reading() if request.is_verifying_target and target.is_read_back else None
     leg = Leg(target, TargetResult(target.name, target.location.kind, images), reading=reading)
     leg = leg.failing(judged.faults).failing(faults)
@@ -83,17 +84,19 @@ def _leg(target: Target, judged: Judged, *, is_alone: bool) -> Leg:
     return leg
 
 
-def _named(images: Sequence[Image], target: Target, kind: RegistryKind, opened: Opened) -> Iterable[ImageResult]:
+def _named(images: Sequence[Image], target: Target, kind: RegistryKind, selected: Selected) -> Iterable[ImageResult]:
     """The images with their names at a target, and with the policy for taken tags."""
+    opened = selected.opened
     request, manifest = opened.request, opened.bundle.manifest
     naming = mapping.Naming(
         request.mapping, request.rules, manifest.name, manifest.created[:10].replace("-", ""), request.has_digest_tags
     )
-    names = mapping.target_names(
-        {image.reference: image.root.digest for image in images}, target.location, naming, kind
-    )
+    digests = {
+        image.reference: image.root.digest for image in (*selected.of_all_shards, *images)
+    }  # the shard's own win
+    names = mapping.target_names(digests, target.location, naming, kind)
     if target.location.named_as_in is not None:
-        _notice_unusual(names.values(), kind, opened.run)
+        _notice_unusual((names[image.reference] for image in images), kind, opened.run)
     for image in images:
         given = names[image.reference]
         if given.digest is not None and given.digest == image.made_from:

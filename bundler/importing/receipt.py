@@ -45,6 +45,7 @@ def receipt_of(
         series=_series(result, request),
         scans=tuple(map(receipt_scan_of, result.scans)),
         preheats=result.preheats,
+        shards=(request.shard,) if request.shard is not None else (),
     )
 
 

@@ -15,6 +15,7 @@ from bundler.core.policy import ImagePolicy
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
+from bundler.core.shard import Shard
 from bundler.hooks.preheat import PreheatRequest
 from bundler.importing.need_file import NeedRequest
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
@@ -60,6 +61,7 @@ class ImportRequest:
         required_signatures: The number of different trusted keys that must have signed the bundle; at least 1.
         selection: Chooses images by patterns.
         retry: The images of a list of failed ones; None for all.
+        shard: Only this part of the chosen images is imported; None for all.
         platforms: The wanted platforms of images for several; empty for all, and in daemons for the daemon's own.
         mapping: The rule for names of images that no rule file names; see `bundler.core.policies`.
         rules: Names, tags and conflict policies of single images.
@@ -89,6 +91,7 @@ class ImportRequest:
     required_signatures: int = 1
     selection: Selection = EVERYTHING
     retry: frozenset[Reference] | None = None
+    shard: Shard | None = None
     platforms: tuple[Platform, ...] = ()
     mapping: str = KEEP
     rules: NamingRules = NO_RULES

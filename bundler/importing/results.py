@@ -21,6 +21,7 @@ from bundler.core.preheat import Preheated
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.scan import GateResult
+from bundler.core.shard import Shard
 from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, worst_of_images
 from bundler.importing.attached import AttachmentResult
@@ -241,6 +242,7 @@ class ImportResult:
         series_remarks: Facts about the channel that people should know.
         repairable: The missing and damaged chunks that the parity here may make again.
         preheats: The results of asking services that distribute images. They do not change the exit code.
+        shard: The part of the images that the import was for; None for all.
     """
 
     bundle: Bundle
@@ -258,6 +260,7 @@ class ImportResult:
     series_remarks: tuple[str, ...] = ()
     repairable: frozenset[str] = frozenset()
     preheats: tuple[Preheated, ...] = ()
+    shard: Shard | None = None
 
     @property
     def exit_code(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
+from bundler.core.manifest import Image
 from bundler.importing.chosen import Narrowed, chosen_images, narrowed
 from bundler.importing.opened import Opened
 from bundler.importing.targets.target import Target
@@ -12,15 +13,17 @@ from bundler.texts import text
 
 @frozen
 class Selected:
-    """The images that the user chose.
+    """The images that the user chose, or those of one shard.
 
     Attributes:
         opened: The open bundle.
+        of_all_shards: The images of all shards: no two of them may get one name.
         whole: The images with all their platforms.
         reduced: The images, reduced to the platforms of the request.
     """
 
     opened: Opened
+    of_all_shards: tuple[Image, ...]
     whole: Narrowed
     reduced: Narrowed
 
@@ -30,16 +33,16 @@ class Selected:
 
 
 def select(opened: Opened, targets: tuple[Target, ...]) -> Selected:
-    """Chooses images by the patterns, lists and platforms of the request.
+    """Chooses images by the patterns, lists and platforms of the request, and then those of its shard.
 
     Raises:
         Misuse: No image is left.
     """
     request, bundle, run = opened.request, opened.bundle, opened.run
-    images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
+    chosen = chosen_images(bundle.manifest, request.selection, request.retry, run, shard=request.shard)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
         run.listener(Noticed(text("the rule for {pattern} matches no image of the bundle", pattern=pattern)))
-    whole = reduced = Narrowed(images, {})
+    whole = reduced = Narrowed(chosen.images, {})
     if request.platforms and not all(target.takes_one_platform for target in targets):
-        reduced = narrowed(bundle, images, request.platforms, run)
-    return Selected(opened, whole, reduced)
+        reduced = narrowed(bundle, chosen.images, request.platforms, run)
+    return Selected(opened, chosen.of_all_shards, whole, reduced)

@@ -440,6 +440,7 @@ def import_document(result: ImportResult) -> Document:
     return {
         **_head("import", result.exit_code),
         "dryRun": result.is_dry_run,
+        "shard": str(result.shard) if result.shard else None,
         "bundleId": bundle.id,
         "name": bundle.manifest.name,
         "signers": list(bundle.sealed.signers),

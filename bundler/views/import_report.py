@@ -79,6 +79,9 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
             folder=escaped(bundle.decrypted.scratch.folder),
         )
         lines.append(fact(said("scratch"), room))
+    if result.shard is not None:
+        own = max((len(target.images) for target in result.targets), default=0)
+        lines.append(fact(said("shard"), said("{shard}: {images}", shard=result.shard, images=count(own, "image"))))
     lines += media_lines(bundle, result.litter)
     lines += missing_lines(bundle.manifest)
     lines += finding_lines(result.findings, is_verbose=is_verbose)

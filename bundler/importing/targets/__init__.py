@@ -28,6 +28,8 @@ def refuse_impossible(request: ImportRequest) -> None:
             raise Misuse("a preheat needs images in a registry", hint="give --to HOST[/PREFIX], or leave out --preheat")
     if len(set(request.targets)) < len(request.targets):
         raise Misuse("duplicate destination", subject=f"--to {request.targets[-1]}")
+    if request.shard is not None and request.is_all_or_nothing:
+        raise Misuse("--all-or-nothing cannot be kept by one shard alone", hint="leave one of both out")
     if request.is_via_daemon and request.is_verifying_target:
         raise Misuse("--verify-target can read back from registries and layouts, not through the daemon")
     if request.is_verifying_target and any(target.kind == AGENT_IMAGES for target in request.targets):

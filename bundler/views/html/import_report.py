@@ -30,7 +30,11 @@ def import_report(result: ImportResult) -> Report:
         verdict=(signatures.verdict(bundle), " ", _verdict(result, landed)),
         notes=(*_notes(result, landed), *verdicts.verdict_notes(judged), *scans.gate_notes(gated)),
         figures=manifest_figures(bundle.manifest),
-        facts=(*bundle_facts(bundle), (text("receipt"), code(result.receipt) if result.receipt else None)),
+        facts=(
+            *bundle_facts(bundle),
+            (text("shard"), str(result.shard) if result.shard else None),
+            (text("receipt"), code(result.receipt) if result.receipt else None),
+        ),
         sections=present(
             [
                 findings.findings_section(result.findings),

@@ -84,6 +84,7 @@ def _facts(file: ReceiptFile) -> tuple[tuple[str, Node], ...]:
             text("{channel}, number {sequence}", channel=series.channel, sequence=series.sequence) if series else None,
         ),
         (text("with"), tuple(lines((each.name, " ", code(each.id)) for each in receipt.others))),
+        (text("shard"), ", ".join(map(str, receipt.shards))),
         (text("merged from"), count(len(receipt.merged), "receipt") if receipt.merged else None),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bundler.core.joined_receipts import finishing, merged, places_of_blobs
+from bundler.core.joined_receipts import finishing, merged, missing_shards, places_of_blobs
 from bundler.core.receipt import (
     DOCUMENT,
     DONE,
@@ -20,6 +20,7 @@ from bundler.core.receipt import (
     ReceiptTarget,
     parse_receipt,
 )
+from bundler.core.shard import Shard
 from bundler.errors import Damaged, Misuse, Refused
 from tests.support.errors import raises
 from tests.support.tables import each_case
@@ -513,3 +514,45 @@ def test_blobs_are_where_the_newest_receipt_says() -> None:
 )
 def test_a_blob_that_no_import_brought_is_nowhere(of: Receipt) -> None:
     assert places_of_blobs([of], REGISTRY) == {}
+
+
+# Shards
+
+
+def of_shard(*shards: str, **more: Any) -> Receipt:
+    return receipt(image(), shards=tuple(Shard.parse(each, {}) for each in shards), **more)
+
+
+def test_a_receipt_of_a_shard_is_read_back_and_one_of_all_has_no_such_field() -> None:
+    assert parse_receipt(of_shard("2/3").to_json(), what="x") == of_shard("2/3")
+    assert "shards" not in document(receipt(image()))
+
+
+@pytest.mark.parametrize("wrong", ["2/3", ["4/3"], ["auto"], [2], [None]])
+def test_a_receipt_names_shards_or_is_none(wrong: object) -> None:
+    with pytest.raises(Damaged):
+        read({**document(), "shards": wrong})
+
+
+@pytest.mark.parametrize(
+    ("receipts", "missing"),
+    [
+        ([of_shard("1/2"), of_shard("2/2")], []),
+        ([of_shard("1/3"), of_shard("3/3")], ["2/3"]),
+        ([of_shard("1/3", "3/3"), of_shard("2/3")], []),
+        ([of_shard("1/3"), receipt(image())], []),
+        ([of_shard("1/3"), of_shard("1/2"), of_shard("2/2")], []),
+        ([of_shard("1/3"), of_shard("2/3"), of_shard("1/9")], ["3/3"]),
+    ],
+)
+def test_a_merged_receipt_names_the_shards_that_have_none(receipts: list[Receipt], missing: list[str]) -> None:
+    assert [str(each) for each in missing_shards(receipts)] == missing
+    whole = merged(receipts, ["id"] * len(receipts))
+    assert whole.exit_code == (9 if missing else 0)
+    assert whole.error == (f"no receipt of the shards {', '.join(missing)}" if missing else None)
+    assert bool(whole.shards) == bool(missing)
+
+
+def test_a_failed_image_counts_more_than_a_missing_shard() -> None:
+    failed = receipt(image(outcome="failed"), shards=(Shard(1, 2),), exit_code=6, error="denied")
+    assert (merged([failed], ["id"]).exit_code, merged([failed], ["id"]).error) == (6, "denied")

@@ -20,14 +20,14 @@ from tests.unit.values import layer, planned, resolved
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64", "v8")
 NAMES = ("a:1", "b:1", "quay.io/c:1")
-IMAGES = planned(*(resolved(name, layer(name, 10)) for name in NAMES)).manifest.images
+MANIFEST = planned(*(resolved(name, layer(name, 10)) for name in NAMES)).manifest
 
 
 def chosen(selection: Selection = EVERYTHING, *retry: str, is_retry: bool = False) -> tuple[list[str], list[str]]:
     """The images that are meant, and what was noticed."""
     told: list[Event] = []
     wanted = frozenset(map(Reference.parse, retry)) if retry or is_retry else None
-    images = chosen_images(IMAGES, selection, wanted, Run(told.append, Cancellation()))
+    images = chosen_images(MANIFEST, selection, wanted, Run(told.append, Cancellation())).images
     notices = [event.text for event in told if isinstance(event, Noticed)]
     assert len(notices) == len(told)
     return [str(image.reference).removeprefix("docker.io/library/") for image in images], notices

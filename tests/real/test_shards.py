@@ -1,0 +1,215 @@
+"""Imports by several processes, each with its part: the registry and the merged receipt are those of one import."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundler import Shard, cli
+from bundler.core.manifest import BundleManifest, from_json
+from bundler.core.shards import images_of_shard
+from tests.support import images
+from tests.support.images import Image
+from tests.support.parts import RealRegistry
+from tests.support.servers import Front
+
+COUNT = 3
+MIB = 1 << 20
+
+
+def layer(name: str, size_bytes: int) -> bytes:
+    return gzip.compress(images.layer_tar(name, size_bytes), 1, mtime=0)
+
+
+_BASES = [layer(f"base{number}", MIB + 1000 * number) for number in range(COUNT)]
+IMAGES: dict[str, Image] = {
+    **{
+        f"team/app{number}:1": images.image([_BASES[number // 2], layer(f"app{number}", 300_000)])
+        for number in range(6)
+    },
+    "team/single:1": images.simple("single"),
+    "team/multi:1": images.every_kind()["team/multi:1"],
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, made_keys: Path) -> Path:
+    """A bundle of several chunks."""
+    folder = tmp_path_factory.mktemp("made")
+    lines = ["name: test", "images:"]
+    for number, (name, image) in enumerate(IMAGES.items()):
+        image.write_layout(folder / f"layout{number}", name)
+        lines += [f"- image: example.org/{name}", f"  from: oci:{folder}/layout{number}:{name}"]
+    (folder / "list.yaml").write_text("\n".join(lines))
+    exported = cli.run(
+        [
+            "export",
+            f"{folder}/list.yaml",
+            "-o",
+            str(folder),
+            "--key",
+            f"{made_keys}/tester.key",
+            "--chunk-size",
+            "1100KB",
+            "-q",
+        ]
+    )
+    assert exported == 0
+    return folder / "test"
+
+
+@pytest.fixture
+def manifest(made: Path) -> BundleManifest:
+    return from_json((made / "bundle.json").read_bytes(), what="bundle.json")
+
+
+def names_of(manifest: BundleManifest, number: int) -> set[str]:
+    shard = images_of_shard(manifest, manifest.images, Shard(number, COUNT))
+    return {f"{image.reference.repository}:{image.reference.tag}" for image in shard}
+
+
+@pytest.fixture
+def start(made: Path, made_keys: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts an import in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(to: str, *flags: object) -> subprocess.Popen[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "bundler",
+            "import",
+            made,
+            "--trust",
+            made_keys / "tester.pub",
+            "--to",
+            to,
+            *flags,
+        ]
+        started.append(
+            subprocess.Popen(list(map(str, command)), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def landed(receipt: Path, prefix: str) -> dict[str, Any]:
+    """What a receipt says of each image, by its name below the prefix."""
+    found = {}
+    for target in json.loads(receipt.read_bytes())["targets"]:
+        for image in target["images"]:
+            name = image.pop("name").partition(f"/{prefix}/")[2]
+            found[name] = {key: value for key, value in image.items() if key != "blobs"} | {
+                "blobs": sorted(image["blobs"])
+            }
+    return found
+
+
+def test_a_shard_that_is_killed_runs_again_alone_and_the_merged_receipt_is_that_of_one_import(
+    start: Any, here: Any, fronts: Any, target: RealRegistry, manifest: BundleManifest, tmp_path: Path
+) -> None:
+    victims = {name.partition(":")[0] for name in names_of(manifest, 2)}
+    killed: list[subprocess.Popen[str]] = []
+
+    def kill_second(front: Front, request: Any) -> bool:
+        is_second = (
+            request.command == "PUT" and "/manifests/" in request.path and any(v in request.path for v in victims)
+        )
+        if not is_second or len(killed) == 2:
+            return False
+        if len(killed) == 1:
+            os.kill(killed[0].pid, signal.SIGKILL)
+            killed.append(killed[0])
+        return True
+
+    front = fronts(target, kill_second)
+    receipts = [tmp_path / f"shard-{number}.json" for number in range(1, COUNT + 1)]
+
+    def shard(number: int) -> subprocess.Popen[str]:
+        to, receipt = f"{front.host}/parts", receipts[number - 1]
+        return start(to, "--shard", f"{number}/{COUNT}", "--receipt", receipt)  # type: ignore[no-any-return]
+
+    second = shard(2)
+    killed.append(second)
+    others = [shard(1), shard(3)]
+    assert second.wait(60) == -signal.SIGKILL
+    for process in others:
+        assert process.wait(60) == 0, process.communicate()
+    assert not receipts[1].exists()
+    lacking = here("receipt", "merge", receipts[0], receipts[2], "-o", tmp_path / "lacking.json")
+    assert "exit code 9: no receipt of the shards 2/3" in lacking.out
+    again = shard(2)
+    assert again.wait(60) == 0, again.communicate()
+    assert here("receipt", "merge", *receipts, "-o", tmp_path / "merged.json").code == 0
+    whole = start(f"{front.host}/whole", "--receipt", tmp_path / "whole.json")
+    assert whole.wait(60) == 0, whole.communicate()
+    merged, one = landed(tmp_path / "merged.json", "parts"), landed(tmp_path / "whole.json", "whole")
+    assert merged == one
+    assert {name.partition("@")[0] for name in merged} == set(IMAGES)
+    assert json.loads((tmp_path / "merged.json").read_bytes())["exitCode"] == 0
+    assert "shards" not in json.loads((tmp_path / "merged.json").read_bytes())
+    for name, image in IMAGES.items():
+        repository, _, tag = name.partition(":")
+        assert target.get(f"parts/{repository}/manifests/{tag}") == image.content
+
+
+@pytest.mark.parametrize("number", range(1, COUNT + 1))
+def test_a_shard_needs_only_the_chunks_of_its_images(
+    number: int, here: Any, made: Path, made_keys: Path, manifest: BundleManifest, tmp_path: Path
+) -> None:
+    shard = images_of_shard(manifest, manifest.images, Shard(number, COUNT))
+    pieces = [piece for image in shard for n in image.needs for piece in manifest.blobs[n].stored.pieces]
+    needed = {manifest.chunks[piece.chunk - 1].file for piece in pieces} | {manifest.chunks[0].file}
+    left_away = {chunk.file for chunk in manifest.chunks} - needed
+    assert left_away
+    part = shutil.copytree(made, tmp_path / "test", ignore=lambda *_: left_away)
+    ran = here(
+        "import", part, "--trust", made_keys / "tester.pub", "--to", f"oci:{tmp_path}/out", "--shard", f"{number}/{COUNT}",
+        "--json",
+    )  # fmt: skip
+    assert ran.code == 0, ran.out
+    document = json.loads(ran.out)
+    assert document["shard"] == f"{number}/{COUNT}"
+    assert {image["reference"].partition("/")[2] for image in document["targets"][0]["images"]} == names_of(
+        manifest, number
+    )
+
+
+def test_a_shard_without_an_image_is_done(here: Any, made: Path, made_keys: Path, tmp_path: Path) -> None:
+    receipts = [tmp_path / "99.json", tmp_path / "98.json"]
+    for number, receipt in zip((99, 98), receipts, strict=True):
+        ran = here(
+            "import", made, "--trust", made_keys / "tester.pub", "--to", f"oci:{tmp_path}/out", "--shard", f"{number}/99",
+            "--receipt", receipt,
+        )  # fmt: skip
+        assert ran.code == 0, ran.err
+        assert f"{number}/99: 0 images" in ran.out
+    assert here("receipt", "merge", *receipts, "-o", tmp_path / "merged.json").code == 0
+    assert len(json.loads((tmp_path / "merged.json").read_bytes())["shards"]) == 2
+
+
+def test_images_of_different_shards_may_not_get_one_name(
+    here: Any, made: Path, made_keys: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yaml").write_text("rules:\n- from: '*'\n  to: one\n")
+    for number in (1, 2):
+        ran = here(
+            "import", made, "--trust", made_keys / "tester.pub", "--to", "127.0.0.1:1", "--target", "distribution",
+            "--rules", tmp_path / "rules.yaml", "--shard", f"{number}/99",
+        )  # fmt: skip
+        assert ran.code == 2
+        assert "gets the same name" in ran.err
