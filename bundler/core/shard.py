@@ -21,7 +21,6 @@ MOST_SHARDS = 10_000
 _FORM = re.compile(r"(?:(auto)|([0-9]{1,5}))(?:/([0-9]{1,5}))?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
 _JOB, _TASK = "JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID"
-_FORMS = "2/8, auto/8 or auto"
 
 
 @frozen
@@ -70,7 +69,7 @@ class Shard:
         """
         found = _FORM.fullmatch(given.strip())
         if found is None or not (found[1] or found[3]):
-            raise Misuse("not a shard", subject=given[:40], expected=_FORMS)
+            raise Misuse("not a shard", subject=given[:40], expected=text("2/8, auto/8 or auto"))
         if found[1]:
             return _numbered_by_engine(int(found[3]) if found[3] else None, environment)
         return cls(int(found[2]), int(found[3]))
