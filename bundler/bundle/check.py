@@ -18,9 +18,10 @@ from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage, header_damage
 from bundler.bundle.copies import ChunkState, other_under_its_name
 from bundler.bundle.file_system import UNREADABLE, opened
-from bundler.bundle.findings import Finding, check_copies, check_files, other_files
+from bundler.bundle.findings import Finding, check_copies, check_files
 from bundler.bundle.locked import LockedBundle, check_sum
 from bundler.bundle.reader import Bundle, GivenUp
+from bundler.bundle.scope import Scope, scope_of
 from bundler.bundle.unreadable_ranges import UnreadableRange, read_around
 from bundler.core import roles, tar
 from bundler.core.archive_kind import TAR
@@ -48,35 +49,51 @@ class Checked:
     chunks: tuple[ChunkState, ...]
 
 
-def checked_bytes(bundle: Bundle | LockedBundle) -> int:
+def checked_bytes(bundle: Bundle | LockedBundle, scope: Scope) -> int:
     """The number of bytes that `check` reads of the chunks and of other large files, copies included."""
-    copies = sum(len(state.paths[1:]) * state.chunk.size_bytes for state in bundle.chunks)
+    states = [bundle.chunks[number - 1] for number in sorted(scope.chunks)]
+    chunks = sum(max(1, len(state.paths)) * state.chunk.size_bytes for state in states)
     entries = (
         entry
-        for name in other_files(bundle.sealed.sums)
+        for name in scope.files
         for listing in bundle.sealed.listings
         if (entry := listing.find(name)) and entry.is_file
     )
     limit_bytes = _other_files_limit(bundle)
     others = sum(entry.size_bytes for entry in entries if entry.size_bytes <= limit_bytes)
-    return bundle.manifest.size_bytes + copies + others
+    return chunks + others
 
 
-def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cancellation: Cancellation) -> Checked:
+def check(
+    bundle: Bundle | LockedBundle,
+    *,
+    jobs: int,
+    listener: Listener,
+    cancellation: Cancellation,
+    scope: Scope | None = None,
+) -> Checked:
     """Reads the whole bundle and returns all its faults, in the order of the files.
 
     For an encrypted bundle that was not opened, only the SHA-256 of each file is checked.
+
+    Args:
+        bundle: The bundle.
+        jobs: The number of chunks that are read at a time.
+        listener: Receives progress.
+        cancellation: Stops the check.
+        scope: The large files to read; None for all. The small files are checked in any case.
 
     Raises:
         Interrupted: The user stopped it.
     """
     checker = checker_of(bundle, jobs=jobs, listener=listener, cancellation=cancellation)
-    checker.check()
+    scope = scope or scope_of(bundle, None)
+    checker.check(scope.chunks)
     bundle = checker.bundle
     findings = [finding for number in sorted(checker.found) for finding in checker.found[number]]
     findings += given_up_copies(bundle)
     findings += check_around_chunks(bundle, bad={finding.file for finding in findings})
-    for name in other_files(bundle.sealed.sums):
+    for name in scope.files:
         findings += check_other_file(bundle, name, listener=listener, cancellation=cancellation)
     return Checked(in_order(findings), bundle.chunks)
 
@@ -304,9 +321,9 @@ class LockedChecker:
         self._cancellation = cancellation
         self._seen: dict[str, BundlePath] = {}
 
-    def check(self) -> None:
-        """Checks all chunks; those with each other's names are checked again as what they are."""
-        self._check(range(1, len(self.bundle.chunks) + 1))
+    def check(self, numbers: Collection[int]) -> None:
+        """Checks chunks; those with each other's names are checked again as what they are."""
+        self._check(sorted(numbers))
         relocated = _relocated(self.bundle, self.found, self._seen)
         self.bundle = replace(self.bundle, chunks=_with_chunks(self.bundle.chunks, relocated))
         self._check(list(relocated))
@@ -367,9 +384,13 @@ class Checker:
         self._seen: dict[str, BundlePath] = {}
         """The places of chunks that have the names of other chunks, by their SHA-256."""
 
-    def check(self) -> None:
-        """Checks all chunks; those with each other's names are checked again as what they are."""
-        self._check(self._groups)
+    def check(self, numbers: Collection[int]) -> None:
+        """Checks chunks; those with each other's names are checked again as what they are.
+
+        Args:
+            numbers: The chunks, in whole groups.
+        """
+        self._check([group for group in self._groups if group[0] in numbers])
         relocated = _relocated(self.bundle, self.found, self._seen)
         if relocated:
             self.bundle = replace(self.bundle, chunks=_with_chunks(self.bundle.chunks, relocated))

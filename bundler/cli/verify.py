@@ -21,6 +21,7 @@ bundler verify /media/stick/platform --trust keys/ --require-signatures 2
 bundler verify /media/stick/platform --trust builder.pub --need need.json
 bundler verify /media/stick/platform --trust builder.pub --report report.html
 bundler verify /media/stick/platform --trust builder.pub --policy policy.json
+bundler verify /mnt/platform --trust builder.pub --shard 2/8
 bundler verify /media/stick/platform --trust builder.pub --notation-policy notation/trustpolicy.json
 bundler verify /media/stick/platform --trust builder.pub --require-scan clamav,trivy --max-severity high
 bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
@@ -29,6 +30,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @click.argument("paths", nargs=-1, required=True, metavar="PATH|FILE...")
 @options.trust_option
 @options.require_signatures_option
+@options.shard_option
 @options.unsigned_ok_option
 @click.option("--sha256", metavar="HEX", help="Expected SHA-256 of an image file.")
 @options.need_option
@@ -51,6 +53,7 @@ def verify(
     paths: tuple[str, ...],
     trust: tuple[str, ...],
     required: int | None,
+    shard_text: str | None,
     insecure_no_signature: bool,
     sha256: str | None,
     need: str | None,
@@ -95,6 +98,7 @@ def verify(
             "--trusted-root": trusted_root is not None,
             "--require-scan": bool(scanners),
             "--report": report is not None,
+            "--shard": shard_text is not None,
         },
     )
     if file is not None:
@@ -108,6 +112,8 @@ def verify(
     options.check_stdin(False, passphrase_file, key_passphrase_file)
     if need_key and need is None:
         raise Misuse("--need-key signs a need-list", hint="give its file: --need FILE")
+    if report and shard_text:
+        raise Misuse("a report is of the whole bundle; leave out --report or --shard")
     reporting = with_report.Reporting.of(report, report_language)
     request = bundler.VerifyRequest(
         paths=options.bundle_paths(paths),
@@ -118,6 +124,7 @@ def verify(
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
         policies=options.image_policies(policies, notation_policies, trusted_root),
         scans=scan_options.gate(scanners, max_severity, scan_age, records, scan_trust),
+        shard=options.shard(shard_text),
     )
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet, is_waiting=wait)
     if isinstance(result, bundler.BundleList):

@@ -14,11 +14,13 @@ from bundler.bundle.needed import lacking_by
 from bundler.bundle.opening import SeveralBundles
 from bundler.bundle.parity import Parity, facts_by, parity_of
 from bundler.bundle.reader import Bundle
+from bundler.bundle.scope import scope_of
 from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.policy import ImagePolicy, PolicyVerdict, refused
 from bundler.core.scan import GateResult
+from bundler.core.shard import Shard
 from bundler.core.tally import Tally
 from bundler.errors import Misuse, worst
 from bundler.importing.need_file import NeedRequest, NeedResult, check_need, write_need
@@ -44,6 +46,8 @@ class VerifyRequest(Request):
         need: The need-list to write if something is missing or damaged; None for none.
         policies: The policies that must all accept each image.
         scans: The scanners that must have passed the bundle; None to demand no scan.
+        shard: Only this part of the chunks and of other large files is read; None for all. Policies judge in the first
+            shard, which has the manifests.
     """
 
     paths: tuple[BundlePath, ...]
@@ -54,6 +58,7 @@ class VerifyRequest(Request):
     need: NeedRequest | None = None
     policies: tuple[ImagePolicy, ...] = ()
     scans: ScanGate | None = None
+    shard: Shard | None = None
 
 
 @frozen
@@ -68,6 +73,8 @@ class VerifyResult:
         verdicts: The verdicts of the policies on the images.
         parity: The recovery data, and what it can repair; None if the bundle has none.
         scans: The answers of the scan gate; empty if no scan is demanded.
+        shard: The part of the large files that was read; None for all.
+        read: The chunks that were read, by their numbers.
     """
 
     bundle: Bundle | LockedBundle
@@ -77,6 +84,8 @@ class VerifyResult:
     verdicts: tuple[PolicyVerdict, ...] = ()
     parity: Parity | None = None
     scans: tuple[GateResult, ...] = ()
+    shard: Shard | None = None
+    read: tuple[int, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -120,6 +129,10 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
         Interrupted: The user stopped it.
     """
     run = run or Run()
+    if run.changer is not None and request.shard is not None:
+        raise Misuse(
+            "a shard is checked on the media that are here, without --wait", subject=f"--shard {request.shard}"
+        )
     key = check_need(request.need, run.listener)
     if run.changer is not None:
         bundle, checked, verdicts = _checked_in_turns(request, run)
@@ -130,21 +143,32 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
         checked, verdicts = _checked(bundle, request, run)
     bundle = replace(bundle, chunks=checked.chunks)
     parity: Parity | None = None
-    if run.changer is None:  # else the chunks and their parity are not here together
+    if run.changer is None and request.shard is None:  # else the chunks and their parity were not read together
         parity = parity_of(bundle, facts_by(checked.findings, bundle), lambda _: run.cancellation.check())
     lacking = lacking_by(checked.findings, bundle).without(parity.repairable if parity else frozenset())
     need = write_need(request.need, bundle, lacking, key)
-    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts, parity, scans)
+    return VerifyResult(
+        bundle,
+        checked.findings,
+        litter_in(bundle.sealed.own_listings),
+        need,
+        verdicts,
+        parity,
+        scans,
+        shard=request.shard,
+        read=tuple(sorted(scope_of(bundle, request.shard).chunks)),
+    )
 
 
 def _checked(
     bundle: Bundle | LockedBundle, request: VerifyRequest, run: Run
 ) -> tuple[Checked, tuple[PolicyVerdict, ...]]:
-    tally = Tally(_chunks_of_images(bundle))
-    run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True, images=tally.images))
+    scope = scope_of(bundle, request.shard)
+    tally = Tally(_chunks_of_images(bundle) if request.shard is None else ())
+    run.listener(PhaseBegan("verifying", checked_bytes(bundle, scope), in_bytes=True, images=tally.images))
     listener = counting(run.listener, tally)
     try:
-        checked = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation)
+        checked = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation, scope=scope)
         run.listener(PhaseEnded("verifying"))
         return checked, _judged(bundle, request, run)
     finally:
@@ -217,7 +241,7 @@ def _opened(request: VerifyRequest, run: Run) -> Bundle | LockedBundle:
 
 def _judged(bundle: Bundle | LockedBundle, request: VerifyRequest, run: Run) -> tuple[PolicyVerdict, ...]:
     """The verdicts on all images; none if the content of the bundle is not known."""
-    if not isinstance(bundle, Bundle):
+    if not isinstance(bundle, Bundle) or (request.shard is not None and not request.shard.is_first):
         return ()
     return judge_bundle(request.policies, bundle, bundle.images, run)
 

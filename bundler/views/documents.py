@@ -258,6 +258,8 @@ def verify_document(result: VerifyResult) -> Document:
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         "scans": gate_document(result.scans),
         "copyAgain": list(result.wanted),
+        "shard": str(result.shard) if result.shard else None,
+        "read": [result.bundle.manifest.chunks[number - 1].file for number in result.read],
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
         "need": _need(result.need),
         "parity": parity_document(result.parity),

@@ -221,6 +221,8 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
 
 def _verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     bundle = result.bundle
+    if result.shard is not None:
+        return _shard_lines(result, is_verbose=is_verbose)
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
     verdict = said("good, by {signers}", signers=signer) if signer else unchecked(bundle)
@@ -244,6 +246,26 @@ def _verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
         return [*lines, *_remarks(result, manifest)]
     findings = _findings_of(result, said("content"), is_verbose=is_verbose)
     return [*lines, *findings, *_remarks(result, manifest)]
+
+
+def _shard_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
+    """The lines about one shard, which says nothing of the chunks of the others."""
+    bundle = result.bundle
+    signer = ", ".join(bundle.sealed.signers)
+    verdict = said("good, by {signers}", signers=signer) if signer else unchecked(bundle)
+    own = [bundle.manifest.chunks[number - 1] for number in result.read]
+    lines = [fact(said("signature"), verdict), *_bad_lines(bundle), *media_report.media_lines(bundle, result.litter)]
+    words = said(
+        "{shard}: {chunks}, {size}; the other shards check the rest",
+        shard=result.shard,
+        chunks=count(len(own), "chunk"),
+        size=size(sum(chunk.size_bytes for chunk in own)),
+    )
+    lines.append(fact(said("shard"), words))
+    lines += [fact_below(media_report.in_runs([chunk.file for chunk in own]))] if own else []
+    if not result.findings:
+        return [*lines, fact(said("files"), said("good"))]
+    return [*lines, *_findings_of(result, said("files"), is_verbose=is_verbose), *need_report.need_lines(result.need)]
 
 
 def _remarks(result: VerifyResult, manifest: BundleManifest) -> list[str]:

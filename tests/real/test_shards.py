@@ -189,6 +189,34 @@ def test_a_shard_needs_only_the_chunks_of_its_images(
     )
 
 
+def test_shards_check_each_chunk_once_and_the_small_files_every_time(here: Any, made: Path, made_keys: Path) -> None:
+    read: list[str] = []
+    for number in range(1, COUNT + 1):
+        flags = ("--trust", made_keys / "tester.pub", "--shard", f"{number}/{COUNT}", "--json")
+        ran = here("verify", made, *flags)
+        assert ran.code == 0, ran.out
+        read += ran.json["read"]
+    assert read == sorted(path.name for path in made.glob("chunk-*"))
+
+
+def test_one_shard_finds_the_damage_in_its_chunks_and_none_misses_the_chunks_of_others(
+    here: Any, made: Path, made_keys: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(made, tmp_path / "test")
+    chunks = sorted(copy.glob("chunk-*"))
+    chunks[-1].write_bytes(bytes([chunks[-1].read_bytes()[0] ^ 1]) + chunks[-1].read_bytes()[1:])
+
+    def verify(number: int) -> Any:
+        return here("verify", copy, "--trust", made_keys / "tester.pub", "--shard", f"{number}/{COUNT}")
+
+    assert [verify(number).code for number in range(1, COUNT + 1)] == [0, 0, 4]
+    chunks[-1].unlink()
+    assert [verify(number).code for number in range(1, COUNT + 1)] == [0, 0, 9]
+    assert "the other shards check the rest" in verify(1).out
+    (copy / "README.txt").write_bytes(b"other")
+    assert [verify(number).code for number in range(1, COUNT + 1)] == [4, 4, 4]
+
+
 def test_a_shard_without_an_image_is_done(here: Any, made: Path, made_keys: Path, tmp_path: Path) -> None:
     receipts = [tmp_path / "99.json", tmp_path / "98.json"]
     for number, receipt in zip((99, 98), receipts, strict=True):
