@@ -208,8 +208,8 @@ if TYPE_CHECKING:
     from bundler.core.scan.verdict import Severity as Severity
     from bundler.core.scan.waivers import Waiver as Waiver
     from bundler.core.selection import Selection as Selection
-    from bundler.core.standing import RepositoryStanding as RepositoryStanding, Standing as Standing
     from bundler.core.shard import Shard as Shard
+    from bundler.core.standing import RepositoryStanding as RepositoryStanding, Standing as Standing
     from bundler.errors import (
         Absent as Absent,
         BundlerError as BundlerError,

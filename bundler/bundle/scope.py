@@ -13,7 +13,7 @@ from bundler.core.shards import run_of_shard
 
 @frozen
 class Scope:
-    """What one check reads.
+    """The files that one check reads.
 
     Attributes:
         chunks: The numbers of the chunks, from 1. Chunks that a cut blob joins are all there, or none of them.
