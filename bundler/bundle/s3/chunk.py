@@ -18,7 +18,8 @@ from bundler.bundle.chunk import ChunkMember
 from bundler.bundle.chunk_progress import ChunkProgress
 from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
 from bundler.bundle.s3.client import ObjectFacts, S3Client
-from bundler.bundle.s3.reading import S3File
+from bundler.bundle.s3.part_buffers import PartBuffers
+from bundler.bundle.s3.reading_back import OtherBytes, SentSpan, read_back
 from bundler.bundle.s3.upload_log import SentPart, UploadLog
 from bundler.core import tar
 from bundler.core.digest import Hasher
@@ -39,12 +40,14 @@ class Sending:
         log: The log of the uploads.
         pool: The threads that send parts.
         is_read_back: True to read each chunk back; False to read back only those of which an earlier run sent parts.
+        buffers: The memory of parts.
     """
 
     client: S3Client
     log: UploadLog
     pool: BackgroundPool
     is_read_back: bool
+    buffers: PartBuffers
 
 
 def part_bytes(size_bytes: int) -> int:
@@ -103,7 +106,8 @@ class S3Chunk(ChunkProgress):
         """The numbers of the parts that are sent, or are being sent now."""
         self._rewritten: dict[int, Hasher] = {}
         """The hashes of bytes that came for parts which were taken before."""
-        self._hasher: Hasher | None = None if sending.is_read_back or parts else hashlib.sha256()
+        self._hasher: Hasher | None = None if parts else hashlib.sha256()
+        """Of the bytes that came in order, so far; None if that is no use any more."""
         self._hashed_bytes = 0
         self._digest = ""
         self._failure: BaseException | None = None
@@ -173,15 +177,16 @@ class S3Chunk(ChunkProgress):
 
     def hash_ready(self, buffer: memoryview) -> None:
         """Reads the object back, and compares it with its parts."""
+        del buffer  # each connection has its own
         if self.is_hashed or not self._is_object or not self.is_complete:
             return
         with self._lock:
-            is_known = self._hasher is not None and self._hashed_bytes == self._end
-        if is_known and self._hasher is not None:
-            self._hasher.update(tar.END)
-            self._digest = self._hasher.hexdigest()
-        else:
-            self._digest = self._read_back(buffer)
+            known = self._hasher if self._hashed_bytes == self._end else None
+        if known is not None:
+            known.update(tar.END)
+        if known is None or self._sending.is_read_back or not self._is_ours:
+            known = self._read_back(known)
+        self._digest = known.hexdigest()
         self.is_hashed = True
 
     def close(self) -> None:
@@ -213,7 +218,8 @@ class S3Chunk(ChunkProgress):
                 if member.header_offset == self._last_member_in(number).header_offset:
                     self._rewritten.setdefault(number, hashlib.sha256()).update(now)
                 continue
-            part = self._filling.setdefault(number, self._new_part(number))
+            part = self._filling.get(number) or self._new_part(number)
+            self._filling[number] = part
             first = begin - self._begin_of(number)
             part.content[first : first + len(now)] = now
             part.missing_bytes -= len(now)
@@ -221,9 +227,11 @@ class S3Chunk(ChunkProgress):
                 yield number, self._take(number)
 
     def _new_part(self, number: int) -> _Filling:
-        """A part of zeros: the end of a tar, the only bytes after the members, has no others."""
+        """A part to fill. One with the end of the tar has zeros, because no other bytes come after the members."""
         begin, end = self._begin_of(number), self._end_of(number)
-        return _Filling(bytearray(end - begin), max(0, min(end, self._end) - begin))
+        is_filled = end <= self._end
+        content = self._sending.buffers.take(end - begin) if is_filled else bytearray(end - begin)
+        return _Filling(content, max(0, min(end, self._end) - begin))
 
     def _take(self, number: int) -> bytearray:
         self._taken.add(number)
@@ -264,6 +272,7 @@ class S3Chunk(ChunkProgress):
                 self._sending.log.note_part(self.name, number, part)
                 with self._lock:
                     self._parts[number] = part
+                self._sending.buffers.give_back(content)
             except BaseException as error:  # the writers and the flusher raise it
                 self._failure = error
 
@@ -316,7 +325,7 @@ class S3Chunk(ChunkProgress):
             Refused: It is the object of another writer.
         """
         facts = self._sending.client.facts(self._path)
-        self._hasher, self._is_ours = None, False
+        self._is_ours = False
         if facts is not None and facts.size_bytes == self._size_bytes:
             return
         raise self._not_ours(facts) from error
@@ -330,39 +339,32 @@ class S3Chunk(ChunkProgress):
             hint="choose another -o s3://BUCKET/PREFIX or --name; nothing was overwritten",
         )
 
-    def _read_back(self, buffer: memoryview) -> str:
-        """Reads the object; returns its SHA-256 in hex.
+    def _read_back(self, known: Hasher | None) -> Hasher:
+        """Reads the object, and compares its parts; returns the hash of the whole object, which may be known.
 
         Raises:
             Damaged: A part is not as it was sent. The next run sends the chunk again.
             Refused, Unavailable: It cannot be read.
         """
-        whole, part = hashlib.sha256(), hashlib.sha256()
-        file = S3File(self._path)
-        try:
-            for number in range(1, len(self._parts) + 1):
-                part = hashlib.sha256()
-                for offset in range(self._begin_of(number), self._end_of(number), len(buffer)):
-                    view = buffer[: self._end_of(number) - offset]
-                    file.read_into([view], offset, what=str(self._path))
-                    whole.update(view)
-                    part.update(view)
-                if part.digest() != self._parts[number].sha256:
-                    raise self._returned_other(number, part.hexdigest())
-        finally:
-            file.close()
-        return whole.hexdigest()
+        sent = [
+            SentSpan(self._begin_of(number), self._end_of(number), part.sha256)
+            for number, part in sorted(self._parts.items())
+        ]
+        whole = known or hashlib.sha256()
+        other = read_back(self._path, sent, whole=whole if known is None else None)
+        if other is not None:
+            raise self._returned_other(other)
+        return whole
 
-    def _returned_other(self, number: int, actual: str) -> BundlerError:
+    def _returned_other(self, other: OtherBytes) -> BundlerError:
         if not self._is_ours:
             return self._not_ours(self._sending.client.facts(self._path))
-        expected = self._parts[number].sha256.hex()
         self._give_up()
         return Damaged(
             "S3 returns other bytes than were sent",
-            subject=text("{path} at offset {offset}", path=self._path, offset=self._begin_of(number)),
-            expected=expected,
-            actual=actual,
+            subject=text("{path} at offset {offset}", path=self._path, offset=other.part.begin),
+            expected=other.part.sha256.hex(),
+            actual=other.actual.hex(),
             hint="run the same command again: the chunk is sent again",
         )
 

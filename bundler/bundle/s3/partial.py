@@ -22,6 +22,7 @@ from bundler.bundle.restore_script import restore_script
 from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
 from bundler.bundle.s3.chunk import S3Chunk, Sending, are_there
 from bundler.bundle.s3.client import S3Client, s3_client
+from bundler.bundle.s3.part_buffers import PartBuffers
 from bundler.bundle.s3.reading import read_object
 from bundler.bundle.s3.upload_log import SentPart, UploadLog
 from bundler.bundle.signing import PrivateKey
@@ -38,7 +39,7 @@ from bundler.system.lock import Lock
 from bundler.texts import some, text
 from bundler.workers import BackgroundPool
 
-_SENDERS = 4
+_SENDERS = 6
 """Parts that are sent at a time; each is in memory."""
 
 
@@ -166,7 +167,8 @@ class S3Partial:
             if self._log.of(chunk.file).etag is None:
                 opened.take_back(number)
         remarks = tuple(self._strange_uploads(client))
-        sending = Sending(client, self._log, BackgroundPool(_SENDERS, name="s3-sender"), self._is_read_back)
+        pool = BackgroundPool(_SENDERS, name="s3-sender")
+        sending = Sending(client, self._log, pool, self._is_read_back, PartBuffers())
         return StartedS3(self, sending, opened, remarks)
 
     def _refuse_others(self, client: S3Client) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle.lanes import Lanes
-from bundler.bundle.s3 import chunk as chunk_module, partial as partial_module
+from bundler.bundle.s3 import chunk as chunk_module, part_buffers, partial as partial_module, reading_back
 from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
 from bundler.bundle.s3.chunk import are_there, part_bytes
 from bundler.bundle.s3.client import ObjectFacts, Objects, Part
@@ -105,7 +105,8 @@ class MemoryFile:
 def s3(monkeypatch):
     memory = MemoryS3()
     monkeypatch.setattr(chunk_module, "part_bytes", lambda size_bytes: STEP)
-    monkeypatch.setattr(chunk_module, "S3File", lambda path: MemoryFile(memory, path))
+    monkeypatch.setattr(part_buffers, "S3_PART_BYTES", STEP)
+    monkeypatch.setattr(reading_back, "S3File", lambda path, *, end: MemoryFile(memory, path))
     monkeypatch.setattr(partial_module, "s3_client", lambda: memory)
     monkeypatch.setattr(partial_module, "read_object", lambda path, limit: memory.objects[path])
     return memory
