@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bundler.backups.backup import backup as backup
-    from bundler.backups.request import BackupRequest as BackupRequest, BackupResult as BackupResult
+    from bundler.backups.differences import Difference as Difference, State as State
+    from bundler.backups.request import (
+        BackupRequest as BackupRequest,
+        BackupResult as BackupResult,
+        RestoreComparison as RestoreComparison,
+        RestoreRequest as RestoreRequest,
+        RestoreResult as RestoreResult,
+    )
+    from bundler.backups.restore import restore as restore
     from bundler.bundle.findings import Finding as Finding
     from bundler.bundle.locked import LockedBundle as LockedBundle
     from bundler.bundle.reader import Bundle as Bundle
@@ -434,7 +442,15 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.scanning.waivers": ("read_waivers",),
     "bundler.inventories.inventory": ("inventory",),
     "bundler.backups.backup": ("backup",),
-    "bundler.backups.request": ("BackupRequest", "BackupResult"),
+    "bundler.backups.restore": ("restore",),
+    "bundler.backups.differences": ("Difference", "State"),
+    "bundler.backups.request": (
+        "BackupRequest",
+        "BackupResult",
+        "RestoreRequest",
+        "RestoreResult",
+        "RestoreComparison",
+    ),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.standing": ("Standing", "RepositoryStanding"),
     "bundler.standing.status": ("status",),

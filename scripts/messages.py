@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ALONE = ("restore.py",)
+ALONE = ("bundle/restore.py",)
 """The files that run without the package, in English only."""
 PACKAGE = Path(__file__).parent.parent / "bundler"
 
@@ -189,7 +189,9 @@ class Source:
     def __init__(self, package: Path = PACKAGE) -> None:
         self.found: set[Found] = set()
         self.problems: list[Problem] = []
-        self._modules = [Module.read(path) for path in sorted(package.rglob("*.py")) if path.name not in ALONE]
+        self._modules = [
+            Module.read(path) for path in sorted(package.rglob("*.py")) if str(path.relative_to(package)) not in ALONE
+        ]
         self._errors = self._error_classes()
         self._given: dict[str, set[tuple[str, int | str, str]]] = defaultdict(set)
         """The parameters that take messages, by their function: module, position or keyword, kind."""

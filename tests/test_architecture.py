@@ -111,6 +111,7 @@ ALLOWED = {
         "core",
         "errors",
         "exporting",
+        "importing",
         "inventories",
         "keys",
         "run",

@@ -1,9 +1,10 @@
-"""The request of a backup, and its result."""
+"""The requests of backup and restore, and their results."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from bundler.backups.differences import Difference
 from bundler.core.frozen import frozen
 from bundler.core.inventory import NotListed
 from bundler.core.registry_kind import RegistryKind
@@ -11,6 +12,8 @@ from bundler.errors import EXIT_PARTIAL
 from bundler.exporting.attached import GONE
 from bundler.exporting.request import ExportRequest
 from bundler.exporting.result import ExportResult
+from bundler.importing.request import ImportRequest
+from bundler.importing.results import ImportResult
 from bundler.system.request_fields import Request
 
 
@@ -58,3 +61,50 @@ class BackupResult:
         """3 if the bundle lacks anything that the registry names."""
         has_gone = any(each.reason == GONE for each in self.export.not_carried)
         return EXIT_PARTIAL if self.not_listed or has_gone else self.export.exit_code
+
+
+@frozen
+class RestoreRequest(Request):
+    """The request of ``bundler restore``.
+
+    Attributes:
+        options: The bundles, the keys, and the rules of the import. Its only target is a registry. Images without a tag
+            get none, and the registry is asked for the parts of images that it has.
+    """
+
+    options: ImportRequest
+
+
+@frozen
+class RestoreComparison:
+    """A bundle compared with a registry, for a dry run.
+
+    Attributes:
+        names: The names of the bundle, in its order.
+        extra: Tags of the same repositories that the bundle does not have, as ``repository:tag``.
+        other_repositories: The other repositories of the registry; None if it does not list them.
+        not_listed: The repositories whose tags the registry does not list.
+    """
+
+    names: tuple[Difference, ...]
+    extra: tuple[str, ...] = ()
+    other_repositories: tuple[str, ...] | None = None
+    not_listed: tuple[str, ...] = ()
+
+
+@frozen
+class RestoreResult:
+    """The result of a restore, or of its dry run.
+
+    Attributes:
+        imported: The result of the import.
+        comparison: The differences that a dry run found; None after a restore.
+    """
+
+    imported: ImportResult
+    comparison: RestoreComparison | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """That of the import."""
+        return self.imported.exit_code

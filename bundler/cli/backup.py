@@ -59,7 +59,7 @@ def backup(
 ) -> int:
     """Make a signed bundle of everything in a registry: all repositories, tags, signatures and other attachments.
 
-    The bundle is one like those of export: verify, inspect, serve and import read it.
+    The bundle is one like those of export: verify, inspect, serve and import read it. bundler restore brings it back.
 
     If it is interrupted, run the same command again: it resumes with the images that it started with. It names
     everything that it cannot read (exit 3). With --since the bundle leaves out what an earlier one has.

@@ -213,7 +213,6 @@ VERBS: dict[str, Text] = {
     "load": text("bundler import BUNDLE --to HOST --trust PUB, or --to docker-daemon:"),
     "upload": text("bundler import BUNDLE --to HOST --trust PUB"),
     "deploy": text("bundler import BUNDLE --to HOST --trust PUB"),
-    "restore": text("bundler import BUNDLE --to HOST --trust PUB"),
     "unpack": text("bundler import BUNDLE --to oci:DIR --trust PUB"),
     "extract": text("bundler import BUNDLE --to oci:DIR --trust PUB"),
     "unbundle": text("bundler import BUNDLE --to HOST --trust PUB"),

@@ -166,6 +166,7 @@ _ORDER = (
     "status",
     "inventory",
     "backup",
+    "restore",
     "diff",
     "doctor",
     "config",

@@ -76,6 +76,8 @@ class ImportRequest:
         is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
         has_attachments: The attachments of images are imported too: signatures, SBOMs, attestations.
         is_verifying_target: All blobs that images need are read back from the target before a tag moves.
+        is_asking_for_parts: The target is asked for each manifest and blob of images that it has; it gets those that
+            it lost. A registry reports the tag of an image whose layers are gone.
         policies: The policies that must all accept an image before anything of it is sent.
         scans: The scanners that must have passed the bundle; None to demand no scan.
         allow_rollback: The reason for which a bundle is accepted that its channel would refuse; empty to refuse it.
@@ -106,6 +108,7 @@ class ImportRequest:
     is_via_daemon: bool = False
     has_attachments: bool = True
     is_verifying_target: bool = False
+    is_asking_for_parts: bool = False
     policies: tuple[ImagePolicy, ...] = ()
     scans: ScanGate | None = None
     allow_rollback: str = ""

@@ -65,6 +65,7 @@ class ImageResult:
         error: The error if it failed.
         attached: The results for its attachments, in the order of the bundle.
         is_whole: True if the image is complete under its name, and the target lacks only attachments.
+        is_incomplete: True if its name refers to it there, and the target lacks a part of it.
     """
 
     image: Image
@@ -78,6 +79,7 @@ class ImageResult:
     error: BundlerError | None = None
     attached: tuple[AttachmentResult, ...] = ()
     is_whole: bool = False
+    is_incomplete: bool = False
 
     def failed(self, error: BundlerError) -> ImageResult:
         """Returns it with a failure; the first one counts."""
@@ -116,9 +118,9 @@ class ImageResult:
         return replace(self, attached=tuple(news.get(each.key, each) for each in self.attached))
 
     def reopened(self) -> ImageResult:
-        """Returns it as open with all its attachments, so that it is sent again."""
+        """Returns it as open with all its attachments, so that it is sent again: its name was found there."""
         attached = tuple(each.reopened() for each in self.attached)
-        return replace(self, outcome=None, read_back=None, is_whole=False, attached=attached)
+        return replace(self, outcome=None, read_back=None, is_whole=False, is_incomplete=True, attached=attached)
 
     def closed(self, outcome: Outcome) -> ImageResult:
         """Returns it with an outcome, if it is open. The plan of a dry run closes its attachments too."""

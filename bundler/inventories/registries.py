@@ -148,6 +148,33 @@ def registry_contents(
     return Contents(found.table(), not_listed=not_listed, doubtful=api.doubtful)
 
 
+def tags_there(registry: Registry, repositories: Sequence[str], run: Run) -> tuple[dict[str, list[str]], list[str]]:
+    """The tags of repositories, and the repositories whose tags cannot be listed.
+
+    Raises:
+        Unavailable: The registry does not answer.
+        Interrupted: The user stopped it.
+    """
+    listed = _tags(registry, repositories, run)
+    found: dict[str, list[str]] = {}
+    for tag in listed.tags:
+        found.setdefault(tag.repository, []).append(tag.tag)
+    return found, sorted(name for name, _ in listed.failed)
+
+
+def repositories_there(registry: Registry, prefix: str, run: Run) -> list[str] | None:
+    """The repositories of a registry below a prefix; None if it does not list them.
+
+    Raises:
+        Unavailable: It does not answer.
+        Interrupted: The user stopped it.
+    """
+    try:
+        return _repositories(registry, prefix, run)
+    except Refused:
+        return None
+
+
 def _also(digests: Iterable[tuple[str, Digest]], repositories: Iterable[str]) -> list[_Tag]:
     """The manifests to read by their digests, in the repositories that are read."""
     read = frozenset(repositories)

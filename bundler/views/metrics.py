@@ -102,8 +102,10 @@ def samples_of(outcome: object) -> Iterator[Sample]:
 
 def successes_of(outcome: object, *, now: float) -> Iterator[Sample]:
     """The targets that have got all chosen images of a bundle by an import."""
+    if type(outcome).__name__ == "RestoreResult":
+        outcome = outcome.imported  # type: ignore[attr-defined]  # by its name: no other module is loaded for it
     if type(outcome).__name__ == "ImportResult":
-        yield from _imported(outcome, now)  # type: ignore[arg-type]  # by its name: no other module is loaded for it
+        yield from _imported(outcome, now)  # type: ignore[arg-type]  # likewise
 
 
 def _nothing(_result: object) -> Iterator[Sample]:
@@ -258,6 +260,7 @@ _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "ImportResult": _of_import,
     "ExportResult": _of_export,
     "BackupResult": _of_backup,
+    "RestoreResult": lambda result: _of_import(result.imported),
     "VerifyResult": _of_verification,
     "RepairResult": _of_repair,
     "ParityResult": _of_parity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,15 +18,19 @@ from tests.support.large_registry import digests, fill, manifests, store
 from tests.support.parts import RealRegistry
 from tests.support.servers import Front
 from tests.support.steps import Steps
+from tests.support.sweeps import IS_FULL
 
 Command = Callable[..., Ran]
 
 
+REPOSITORIES = 40 if IS_FULL else 8
+
+
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A registry with 200 images in 40 repositories. Tests only read from it."""
+    """A registry with 200 images in 40 repositories, or with a fifth of that. Tests only read from it."""
     registry = RealRegistry(tmp_path_factory.mktemp("large"))
-    fill(registry)
+    fill(registry, repositories=REPOSITORIES)
     yield registry.start()
     registry.stop()
 
@@ -60,11 +65,21 @@ def refusing(part: str, status: int, code: str) -> Callable[[Front, BaseHTTPRequ
     return fault
 
 
-def test_every_tag_of_200_images_is_in_the_bundle_with_its_attachments(here, large, keys, tmp_path):
-    ran = here("backup", large.host, "-o", tmp_path, "--key", keys[0], "--name", "all", "--json")
-    assert ran.code == 0, ran.err
-    assert (ran.json["repositories"], ran.json["tags"], ran.json["notListed"]) == (40, 400, [])
-    found = names(tmp_path / "all")
+@pytest.fixture(scope="module")
+def whole(large: RealRegistry, made_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A backup of it, and what the command said. Tests only read from it."""
+    folder = tmp_path_factory.mktemp("whole")
+    made = Steps(
+        ["backup", large.host, "-o", folder, "--key", made_keys / "tester.key", "--name", "all", "--json"]
+    ).run()
+    assert made.code == 0, made.err
+    return folder / "all", made.json
+
+
+def test_every_tag_is_in_the_bundle_with_its_attachments(large, whole):
+    bundle, document = whole
+    assert (document["repositories"], document["tags"], document["notListed"]) == (REPOSITORIES, 10 * REPOSITORIES, [])
+    found = names(bundle)
     there = {
         f"{name}:{tag}": digest
         for name, tags in digests(large).items()
@@ -72,16 +87,115 @@ def test_every_tag_of_200_images_is_in_the_bundle_with_its_attachments(here, lar
         if not tag.startswith("sha256-")
     }
     assert found == there
-    assert len(set(found.values())) == 200
-    bundle = content(tmp_path / "all")
-    carried = {str(blob.descriptor.digest) for blob in bundle.blobs}
+    assert len(set(found.values())) == 5 * REPOSITORIES
+    carried = {str(blob.descriptor.digest) for blob in content(bundle).blobs}
     fallback = {digest for tags in digests(large).values() for tag, digest in tags.items() if len(tag) == 71}
-    assert {f"sha256:{each}" for each in set().union(*manifests(large).values())} - carried == fallback, (
-        "lists of referrers are made again"
-    )
-    assert here("verify", tmp_path / "all", "--trust", keys[1], "-q").code == 0
-    again = here("backup", large.host, "-o", tmp_path, "--key", keys[0], "--name", "all")
-    assert (again.code, "already complete" in again.out) == (0, True)
+    missed = {f"sha256:{each}" for each in set().union(*manifests(large).values())} - carried
+    assert missed == fallback, "lists of referrers are made again"
+
+
+def same_digests(one: RealRegistry, other: RealRegistry) -> None:
+    """All tags name the same manifests. A fallback tag names a list, which must list the same ones."""
+    ours, theirs = digests(one), digests(other)
+    assert {name: set(tags) for name, tags in ours.items()} == {name: set(tags) for name, tags in theirs.items()}
+    fallback = set()
+    for name, tags in ours.items():
+        for tag, digest in tags.items():
+            if len(tag) == 71:
+                fallback |= {digest, theirs[name][tag]}
+                assert listed(one, name, digest) == listed(other, name, theirs[name][tag])
+            else:
+                assert digest == theirs[name][tag], f"{name}:{tag}"
+    hexes = {digest.partition(":")[2] for digest in fallback}
+    assert all(found - hexes == manifests(other)[name] - hexes for name, found in manifests(one).items())
+
+
+def listed(registry: RealRegistry, repository: str, digest: str) -> list[str]:
+    index = json.loads(registry.get(f"{repository}/manifests/{digest}") or b"{}")
+    return [each["digest"] for each in index["manifests"]]
+
+
+def test_all_digests_come_back_into_an_empty_registry(here, large, whole, keys, target, tmp_path):
+    options = (whole[0], "--trust", keys[1], "--to", target.host)
+    receipt = tmp_path / "receipt.json"
+    ran = here("restore", *options, "--receipt", receipt, "--receipt-key", keys[0], "-q")
+    assert ran.code == 0, ran.err
+    same_digests(large, target)
+    assert here("receipt", "verify", receipt, "--trust", keys[1]).code == 0
+    after = here("restore", *options, "--dry-run", "--json").json["comparison"]
+    assert {each["state"] for each in after["names"]} == {"same"}
+    assert (after["extra"], after["otherRepositories"], after["notListed"]) == ([], [], [])
+
+
+def lose(registry: RealRegistry, path: str) -> None:
+    """Removes a part of a registry's storage, as a bad disk or a wrong command does."""
+    found = registry.storage / "docker/registry/v2" / path
+    assert found.exists()
+    shutil.rmtree(found)
+
+
+def blob(digest: str) -> str:
+    encoded = digest.partition(":")[2]
+    return f"blobs/sha256/{encoded[:2]}/{encoded}"
+
+
+def states(ran: Ran) -> dict[str, str]:
+    return {each["name"].partition("/")[2]: each["state"] for each in ran.json["comparison"]["names"]}
+
+
+def test_only_what_a_registry_lost_is_sent_and_other_tags_are_named(here, small, keys, tmp_path):
+    children = [(images.simple(f"child {name}"), images.platform(name)) for name in ("amd64", "arm64")]
+    index, signed = images.index(children), images.simple("signed")
+    store(small, "team/index", index, "1")
+    store(small, "team/signed", signed, "1")
+    store(small, "team/signed", attachments.cosign(signed), attachments.dashed(signed, ".sig"))
+    assert here("backup", small.host, "-o", tmp_path, "--key", keys[0], "--name", "all").code == 0
+    before = digests(small)
+    lost = images.simple("team/one1")
+    (layer,) = [digest for digest, content in lost.blobs.items() if content[:2] == b"\x1f\x8b"]
+    lose(small, blob(layer))
+    lose(small, "repositories/team/one/_manifests/tags/2")
+    lose(small, "repositories/team/two")
+    lose(small, f"repositories/team/index/_manifests/revisions/sha256/{children[1][0].digest[7:]}")
+    lose(small, f"repositories/team/signed/_manifests/tags/{attachments.dashed(signed, '.sig')}")
+    store(small, "team/one", images.simple("extra"), "extra")
+    store(small, "other/app", images.simple("extra"), "1")
+    options = (tmp_path / "all", "--trust", keys[1], "--to", small.host)
+    plan = here("restore", *options, "--dry-run", "--json")
+    assert plan.code == 0, plan.err
+    assert states(plan) == {
+        "team/index:1": "incomplete",
+        "team/one:1": "incomplete",
+        "team/one:2": "missing",
+        "team/signed:1": "incomplete",
+        "team/two:1": "missing",
+        "team/two:2": "missing",
+    }
+    assert plan.json["comparison"]["extra"] == ["team/one:extra"]
+    assert plan.json["comparison"]["otherRepositories"] == ["other/app"]
+    shown = here("restore", *options, "--dry-run").out
+    for words in ("incomplete", "team/one:extra", "other/app", "3 missing"):
+        assert words in shown
+    ran = here("restore", *options, "--json")
+    assert ran.code == 0, ran.err
+    gone = [lost.blobs[layer], *(blob for tag in "12" for blob in images.simple(f"team/two{tag}").blobs.values())]
+    assert ran.json["targets"][0]["bytesSent"] == sum(map(len, gone))
+    after = digests(small)
+    assert all(after[name][tag] == digest for name, tags in before.items() for tag, digest in tags.items())
+    assert set(states(here("restore", *options, "--dry-run", "--json")).values()) == {"same"}
+
+    store(small, "team/one", images.simple("moved"), "1")
+    refused = here("restore", *options)
+    assert (refused.code, f"{small.host}/team/one:1" in refused.err) == (6, True)
+    plan = here("restore", *options, "--dry-run", "--json")
+    assert (plan.code, states(plan)["team/one:1"]) == (6, "moved")
+    assert here("restore", *options, "--on-conflict", "skip").code == 0
+    assert digests(small)["team/one"]["1"] == images.simple("moved").digest
+    receipt = tmp_path / "moved.json"
+    assert here("restore", *options, "--on-conflict", "replace", "--receipt", receipt).code == 0
+    assert digests(small)["team/one"]["1"] == lost.digest
+    assert here("undo", receipt, "--insecure-no-signature").code == 0
+    assert digests(small)["team/one"]["1"] == images.simple("moved").digest
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_there(here, small, fronts, keys, tmp_path):
@@ -115,7 +229,7 @@ def test_a_registry_without_a_catalog_or_without_images_is_refused(here, small, 
     assert here("backup", "docker-daemon:", *options).code == 2
 
 
-def test_digests_without_tags_are_there_if_something_names_them(here, small, keys, tmp_path):
+def test_digests_without_tags_are_there_if_something_names_them(here, small, target, keys, tmp_path):
     gone, signed, listed = images.simple("gone"), images.simple("signed"), images.simple("listed")
     store(small, "team/one", signed)
     for subject in (gone, signed):
@@ -138,6 +252,9 @@ def test_digests_without_tags_are_there_if_something_names_them(here, small, key
     }
     (carried,) = [image for image in content(tmp_path / "all").images if image.attachments]
     assert str(carried.root.digest) == signed.digest
+    assert here("restore", tmp_path / "all", "--trust", keys[1], "--to", target.host, "-q").code == 0
+    same_digests(small, target)
+    assert listed.digest[7:] in manifests(target)["team/one"], "without a tag, as it was"
 
 
 def _receipt(here: Command, registry: RealRegistry, keys: tuple[Path, Path], folder: Path) -> Any:
@@ -183,9 +300,11 @@ def test_a_killed_backup_goes_on_with_the_digests_that_it_started_with(small, ke
     assert restarted.code == 2, "the registry has changed, and the bundle of this name is finished"
 
 
-def test_a_later_backup_carries_what_is_new(here, small, keys, tmp_path):
+def test_a_later_backup_carries_what_is_new(here, small, target, keys, tmp_path):
     options = ("-o", tmp_path, "--key", keys[0])
     assert here("backup", small.host, *options, "--name", "full").code == 0
+    again = here("backup", small.host, *options, "--name", "full")
+    assert (again.code, "already complete" in again.out) == (0, True)
     store(small, "team/three", images.simple("three"), "1")
     since = ("--since", tmp_path / "full", "--trust", keys[1])
     assert here("backup", small.host, *options, *since, "--name", "next", "--dry-run").code == 0
@@ -195,3 +314,10 @@ def test_a_later_backup_carries_what_is_new(here, small, keys, tmp_path):
     left = {str(blob.descriptor.digest) for blob in content(tmp_path / "next").blobs if blob.is_left_out}
     earlier = [images.simple(f"team/{name}{tag}") for name in ("one", "two") for tag in "12"]
     assert left == {digest for image in earlier for digest in image.blobs}
+    restoring = ("--trust", keys[1], "--to", target.host)
+    assert here("restore", tmp_path / "next", *restoring).code == 9, "it needs the full one"
+    both = (tmp_path / "next", tmp_path / "full")
+    assert set(states(here("restore", *both, *restoring, "--dry-run", "--json")).values()) == {"missing"}
+    assert not target.tags
+    assert here("restore", *both, *restoring).code == 0
+    same_digests(small, target)

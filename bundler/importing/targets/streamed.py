@@ -23,6 +23,7 @@ from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
 from bundler.importing.targets.attachments import Attachments
 from bundler.importing.targets.demand import Demand
 from bundler.importing.targets.left_out import LeftOut
+from bundler.importing.targets.lost_parts import open_lacking
 from bundler.importing.targets.manifests import Manifests
 from bundler.importing.targets.re_reading import mend_open, open_incomplete
 from bundler.importing.targets.target import TagLog, Target
@@ -144,6 +145,8 @@ class StreamedTarget(Target):
                 raise decided.error
             if reader is not None:
                 open_incomplete(progress, reader, self._run.listener)
+            elif self._request.is_asking_for_parts:
+                open_lacking(progress, self._bundle, self, self._run)
         return progress.leg(ground=ground, reading=reader.reading if reader else None)
 
     def _with_attachments(self, decided: Settled, progress: Progress, ground: Ground) -> Settled:

@@ -87,7 +87,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("import x --to y --no-verify", "--insecure-no-signature"),
         ("export x --insecure-policy", "only with --policy FILE"),
         ("export x --out y", "-o DIR"),
-        ("verify x --to y", "--to is a flag of bundler import, bundler mirrors, bundler doctor"),
+        ("verify x --to y", "--to is a flag of bundler import, bundler mirrors, bundler restore, bundler doctor"),
         ("verify x --trsut y", "did you mean --trust?"),
         ("pull nginx", "bundler export LIST"),
         ("push nginx", "bundler import BUNDLE"),
