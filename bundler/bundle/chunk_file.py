@@ -1,7 +1,8 @@
 """One chunk file while it is written: from start to end if its writers wait for their turns, else at any place.
 
-Bytes that follow directly on the hashed ones are hashed at once, while they are in the processor's cache. All others
-are hashed later by the background hash, from the page cache. A background thread flushes the file to the device.
+Bytes that follow directly on the hashed ones are hashed at once, while they are in the processor's cache, and go to
+the device without the page cache where that works (`bundler.system.direct_file`). All others are hashed later by the
+background hash, from the page cache. A background thread flushes the file to the device.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from bundler.bundle.held_media import Held
 from bundler.core import tar
 from bundler.core.digest import Hasher
 from bundler.core.limits import PIECE_BYTES
-from bundler.errors import Damaged, LocalStorage
+from bundler.errors import BundlerError, Damaged, LocalStorage
+from bundler.system.direct_file import DirectFile
 from bundler.system.durable_files import write_from
 from bundler.system.files import read_into
 
@@ -61,6 +63,7 @@ class ChunkFile(ChunkProgress):
         """The offset up to which bytes are hashed, or are being hashed now."""
         self._unflushed_bytes = 0
         self._descriptor = -1
+        self._direct = DirectFile(what=self.path)
 
     @property
     def digest(self) -> str:
@@ -77,6 +80,11 @@ class ChunkFile(ChunkProgress):
         self._digest = digest
         self._claimed_bytes = self._end + len(tar.END)
         self.is_hashed = self.is_flushed = True
+
+    def end(self, member: ChunkMember) -> None:
+        """As `ChunkProgress.end`. The bytes that came of the member are in the file then, for a later run."""
+        self._end_direct()
+        super().end(member)
 
     def restart(self, member: ChunkMember) -> None:
         """Discards what was written of a member, because it will be written again, perhaps with other bytes.
@@ -99,14 +107,18 @@ class ChunkFile(ChunkProgress):
         Raises:
             LocalStorage: The file cannot be created, or the bytes cannot be written.
         """
-        end = offset_bytes + sum(map(len, buffers))
+        end = in_file = offset_bytes + sum(map(len, buffers))
         hasher = self._claimed(offset_bytes, end)
-        if self._has_sparse_files:
-            write_from(self._open(), buffers, offset_bytes, what=self.path)
-        else:
+        if not self._has_sparse_files:
             with self._growing:
                 self._fill_up_to(offset_bytes)
                 write_from(self._open(), buffers, offset_bytes, what=self.path)
+        elif hasher is not None:
+            is_last = end == member.end
+            in_file = self._direct.write(self._open(), buffers, offset_bytes, is_last=is_last)
+        else:
+            self._direct.end()
+            write_from(self._open(), buffers, offset_bytes, what=self.path)
         if hasher is not None:
             for buffer in buffers:
                 hasher.update(buffer)
@@ -114,7 +126,7 @@ class ChunkFile(ChunkProgress):
         with self._lock:
             if hasher is not None and hasher is self._hasher:  # else it was restarted during the write
                 self._hashed_bytes = end
-            self._written_to[number] = end
+            self._written_to[number] = in_file
             self._unflushed_bytes += end - offset_bytes
         self._note_written(member, end)
 
@@ -129,7 +141,8 @@ class ChunkFile(ChunkProgress):
                 hasher, begin = self._hasher, self._hashed_bytes
                 if self._claimed_bytes > begin:
                     return  # a writer is hashing
-                end = self._claimed_bytes = min(self._ready_bytes(), begin + len(buffer))
+                # Hashed bytes may be in memory only.
+                end = self._claimed_bytes = max(begin, min(self._ready_bytes(), begin + len(buffer)))
                 is_last = self._first_open == len(self.members)
             if begin < end:
                 view = buffer[: end - begin]
@@ -182,8 +195,13 @@ class ChunkFile(ChunkProgress):
 
     def close(self) -> None:
         """Closes the file as it is. Idempotent."""
+        self._end_direct()
         with suppress(OSError):  # flushed bytes are on the device, and the others are of no use
             self._close()
+
+    def _end_direct(self) -> None:
+        with suppress(BundlerError):  # of a member that is not whole: it is fetched again
+            self._direct.end()
 
     def _close(self) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -74,7 +75,7 @@ def make(image_list, keys, tmp_path):
 
     def arguments(registry, *more: object, into: str = "out") -> list[object]:
         listed = image_list(registry, "a/large:1", "b/other:1")
-        return ["export", listed, "-o", tmp_path / into, "--key", keys[0], "--chunk-size", "1MiB", *more]
+        return ["export", listed, "-o", tmp_path / into, "--key", keys[0], "--chunk-size", "1536KiB", *more]
 
     return arguments
 
@@ -111,6 +112,17 @@ def test_C01_C04_C05_killed_or_cut_off_at_any_moment_it_goes_on_and_ends_in_the_
         assert again.code == 0, f"{where}: {again.err}"
         assert finished(out) == wanted, where
     assert count > 10, "an export has more moments than that"
+
+
+def test_a_file_system_that_refuses_direct_writes_gets_the_same_bytes(make, origin, tmp_path):
+    assert Steps(make(origin, into="smooth"), EPOCH).run().code == 0
+    with FaultFs(tmp_path / "fs").mount() as fs:
+        fs.fail("open", 1, errno.EINVAL, pattern="*/chunk-*", is_for_good=True)
+        ended = Steps(make(origin, into="fs/mount/out"), EPOCH).run()
+        assert ended.code == 0, ended.err
+        assert fs.met(), "direct writes were tried"
+        fs.heal()
+        assert finished(fs.path / "out") == finished(tmp_path / "smooth")
 
 
 @pytest.mark.parametrize("archive", ["tar", "7z"])

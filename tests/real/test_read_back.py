@@ -21,7 +21,19 @@ def make(keys, tmp_path):
 
     def run(folder: Path, *more: object):
         listed = f"oci:{tmp_path / 'layout'}"
-        arguments = ["export", listed, "-o", folder, "--name", "test", "--key", keys[0], "--chunk-size", "1MiB", *more]
+        arguments = [
+            "export",
+            listed,
+            "-o",
+            folder,
+            "--name",
+            "test",
+            "--key",
+            keys[0],
+            "--chunk-size",
+            "1536KiB",
+            *more,
+        ]
         return Steps(arguments, EPOCH).run()
 
     return run

@@ -402,7 +402,7 @@ class PassThrough(mfusepy.Operations):
     def open(self, path: str, fi: Any) -> int:
         self._faults.meet("open", path)
         with self._lock:
-            descriptor = os.open(self._real(path), fi.flags & ~(os.O_NOFOLLOW | os.O_APPEND))
+            descriptor = os.open(self._real(path), fi.flags & ~(os.O_NOFOLLOW | os.O_APPEND | os.O_DIRECT))
             self._begin(path, descriptor, fi)
             if fi.flags & os.O_TRUNC:
                 self._record("truncate", self._nodes[path], 0)
