@@ -36,6 +36,8 @@ AT_RANDOM = {"tar": 7 * RANDOM_KILLS // 10, "7z": 3 * RANDOM_KILLS // 10}
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
 LARGE = simple("large", 2_600_000)
 OTHER = simple("other", 700_000)
+DIRECT = "1536KiB"
+"""A size of chunks that have more than 1 MiB of a blob, so that some of it is written directly."""
 LAYER = max(LARGE.blobs, key=lambda digest: len(LARGE.blobs[digest]))
 
 
@@ -73,9 +75,9 @@ def bundler(here, monkeypatch):
 def make(image_list, keys, tmp_path):
     """The arguments of an export; its blobs are cut, so that they join chunks."""
 
-    def arguments(registry, *more: object, into: str = "out") -> list[object]:
+    def arguments(registry, *more: object, into: str = "out", size: str = "1MiB") -> list[object]:
         listed = image_list(registry, "a/large:1", "b/other:1")
-        return ["export", listed, "-o", tmp_path / into, "--key", keys[0], "--chunk-size", "1536KiB", *more]
+        return ["export", listed, "-o", tmp_path / into, "--key", keys[0], "--chunk-size", size, *more]
 
     return arguments
 
@@ -94,11 +96,12 @@ def finished(folder: Path) -> dict[str, bytes]:
 def test_C01_C04_C05_killed_or_cut_off_at_any_moment_it_goes_on_and_ends_in_the_same_bytes(
     make, origin, keys, tmp_path, archive
 ):
-    assert Steps(make(origin, "--format", archive, into="smooth"), EPOCH).run().code == 0
+    assert Steps(make(origin, "--format", archive, into="smooth", size=DIRECT), EPOCH).run().code == 0
     wanted = finished(tmp_path / "smooth")
     fs = FaultFs(tmp_path / "fs", records=True)
     export = Steps(
-        make(origin, "--format", archive, into="fs/mount/out"), {**EPOCH, "XDG_STATE_HOME": str(fs.path / "state")}
+        make(origin, "--format", archive, into="fs/mount/out", size=DIRECT),
+        {**EPOCH, "XDG_STATE_HOME": str(fs.path / "state")},
     )
     out, count = fs.path / "out", 0
     for where in sweeps.crashes(fs, export):
@@ -115,10 +118,10 @@ def test_C01_C04_C05_killed_or_cut_off_at_any_moment_it_goes_on_and_ends_in_the_
 
 
 def test_a_file_system_that_refuses_direct_writes_gets_the_same_bytes(make, origin, tmp_path):
-    assert Steps(make(origin, into="smooth"), EPOCH).run().code == 0
+    assert Steps(make(origin, into="smooth", size=DIRECT), EPOCH).run().code == 0
     with FaultFs(tmp_path / "fs").mount() as fs:
         fs.fail("open", 1, errno.EINVAL, pattern="*/chunk-*", is_for_good=True)
-        ended = Steps(make(origin, into="fs/mount/out"), EPOCH).run()
+        ended = Steps(make(origin, into="fs/mount/out", size=DIRECT), EPOCH).run()
         assert ended.code == 0, ended.err
         assert fs.met(), "direct writes were tried"
         fs.heal()
