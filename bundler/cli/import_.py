@@ -122,7 +122,16 @@ bundler import /mnt/platform --trust builder.pub --to registry.internal --shard 
 @click.option(
     "--fail-fast", is_flag=True, help="Stop after the first failed image. Default: continue with the other images."
 )
-@click.option("--all-or-nothing", is_flag=True, help="Move no tag until all images are complete.")
+@click.option(
+    "--all-or-nothing",
+    is_flag=True,
+    help="Move no tag until all images are complete. With --shard no tag moves: --publish moves those of all shards.",
+)
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="After shards with --all-or-nothing: send nothing, and move the tags of all images, if every image is there.",
+)
 @click.option(
     "--verify-target",
     is_flag=True,
@@ -216,6 +225,7 @@ def import_(
     admin_credentials: str | None,
     fail_fast: bool,
     all_or_nothing: bool,
+    publish: bool,
     verify_target: bool,
     via_daemon: bool,
     receipt: str | None,
@@ -277,6 +287,7 @@ def import_(
         admin=options.credentials_in(admin_credentials, "--admin-credentials") if admin_credentials else None,
         is_dry_run=dry_run,
         is_all_or_nothing=all_or_nothing,
+        is_publishing=publish,
         unlocking=options.unlocking(passphrase_file, scratch),
         network=options.network(
             plain_http,

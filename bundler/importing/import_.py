@@ -41,6 +41,7 @@ from bundler.importing.scanned import scanned
 from bundler.importing.selected import select
 from bundler.importing.sent import send
 from bundler.importing.series import checked_series
+from bundler.importing.staged import find_staged, planned_publication
 from bundler.importing.surveyed import plan, survey
 from bundler.importing.targets import open_target, refuse_impossible
 from bundler.importing.targets.target import Target
@@ -213,16 +214,18 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
             reached = replace(reached, overridden=series.overridden, series_remarks=series.remarks)
             judged = judge(select(opened, targets))
             reached = replace(reached, verdicts=judged.verdicts)
-            surveyed = prove(survey(name(judged, targets)))
+            surveyed = survey(name(judged, targets))
+            if not opened.request.is_publishing:
+                surveyed = prove(surveyed)
             if opened.request.is_dry_run and surveyed.ended is None:
-                surveyed = plan(surveyed)
+                surveyed = planned_publication(surveyed) if opened.request.is_publishing else plan(surveyed)
             reached = replace(reached, legs=surveyed.legs, ended=surveyed.ended)
             if opened.request.is_dry_run or surveyed.ended is not None:
                 return reached
             tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
             if opened.media is None:
                 series.begin(leg.target.name for leg in surveyed.legs if leg.target.tags_while_sending)
-                sent = send(surveyed)
+                sent = find_staged(surveyed) if opened.request.is_publishing else send(surveyed)
                 series.begin(leg.target.name for leg in surveyed.legs)
                 published = publish(sent, tags)
             else:

@@ -29,13 +29,16 @@ class Published:
 def publish(sent: Sent, tags: TagLog) -> Published:
     """Moves tags, unless the import has ended; then completes each target with the images that arrived.
 
+    Of a shard that is all or nothing no tag moves: it cannot know what the other shards sent.
+
     Args:
         sent: The legs after all blobs and manifests.
         tags: Records the former digests of tags.
     """
     request, run, legs, end = sent.opened.request, sent.opened.run, sent.legs, sent.ended
     if end is None:
-        if request.is_all_or_nothing and any(leg.result.has_failures for leg in legs):
+        has_failures = any(leg.result.has_failures for leg in legs)
+        if (request.is_all_or_nothing and (has_failures or request.shard)) or (request.is_publishing and has_failures):
             legs = tuple(leg.closed(Outcome.HELD) for leg in legs)
         legs = in_turn(legs, lambda leg: leg.target.publish(leg, tags), run)
     # Ctrl-C during the end of one target must not lose the records of tags that have moved at the others.

@@ -126,6 +126,8 @@ def failed_list(result: ImportResult) -> str:
     reasons: dict[str, list[str]] = {}
     for target in result.targets:
         for each in target.images:
+            if each.outcome is Outcome.HELD and result.shard is not None:
+                continue  # it waits for --publish
             if each.outcome is None or not each.outcome.is_done:
                 outcome = each.outcome or UNFINISHED
                 why = str(each.error) if each.outcome is Outcome.FAILED else getattr(outcome, "value", outcome)

@@ -70,7 +70,8 @@ class ImportRequest:
         kind: The kind of the registries; None to ask them.
         admin: Credentials of a user who may create projects in them.
         is_dry_run: Only the plan is wanted; nothing is sent.
-        is_all_or_nothing: No tag moves unless every image was sent.
+        is_all_or_nothing: No tag moves unless every image was sent. With a shard no tag moves at all.
+        is_publishing: Nothing is sent: the tags of all images move, if shards have sent every image.
         unlocking: The passphrase and the scratch folder of an encrypted bundle.
         network: The network options for registries.
         is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
@@ -103,6 +104,7 @@ class ImportRequest:
     admin: Credentials | None = None
     is_dry_run: bool = False
     is_all_or_nothing: bool = False
+    is_publishing: bool = False
     unlocking: Unlocking = LOCKED
     network: NetworkOptions = DEFAULT_NETWORK
     is_via_daemon: bool = False

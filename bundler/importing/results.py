@@ -265,6 +265,13 @@ class ImportResult:
     shard: Shard | None = None
 
     @property
+    def is_waiting_for_publication(self) -> bool:
+        """True if a shard has sent images whose tags ``--publish`` moves, and no image failed."""
+        if self.shard is None or self.exit_code:
+            return False
+        return any(each.outcome is Outcome.HELD for target in self.targets for each in target.images)
+
+    @property
     def exit_code(self) -> int:
         """0 if every image is at its target, else the exit code of the worst error."""
         if self.error is not None:

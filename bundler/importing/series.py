@@ -125,7 +125,8 @@ def checked_series(opened: Opened) -> Iterator[ImportSeries]:
     folder = _folder(series, remark)
     with ExitStack() as locks:
         if folder is not None and not request.is_dry_run:
-            _hold(folder, series.channel, request.targets, locks)
+            group = opened.bundle.id if request.shard is not None else ""
+            _hold(folder, series.channel, request.targets, locks, group)
         judged = {str(target): _judged(opened, series, folder, target, remark) for target in request.targets}
         yield ImportSeries(
             Accepted(series.sequence, opened.bundle.id, opened.bundle.manifest.name, now()),
@@ -215,14 +216,15 @@ def _folder(series: Series, remark: _Remarks) -> Path | None:
     return state / "accepted"
 
 
-def _hold(folder: Path, channel: str, targets: Iterable[Target], locks: ExitStack) -> None:
+def _hold(folder: Path, channel: str, targets: Iterable[Target], locks: ExitStack, group: str) -> None:
+    """Locks the memories. The shards of one bundle hold them together."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(folder)) from error
     names = {target.identity: str(target) for target in targets}
     for identity in sorted(names):  # in one order, so that two imports cannot wait for each other
-        lock = Lock(_path(folder, channel, identity).with_suffix(".lock"))
+        lock = Lock(_path(folder, channel, identity).with_suffix(".lock"), group=group)
         lock.take(text("channel {channel} at {target}", channel=channel, target=names[identity]))
         locks.callback(lock.release)
 

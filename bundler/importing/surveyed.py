@@ -31,7 +31,8 @@ class Surveyed:
 def survey(named: Named) -> Surveyed:
     """Asks every target for the blobs and tags that it has."""
     is_alone = len(named.legs) == 1
-    waits = named.opened.media is not None  # then missing chunks are brought later
+    # Missing chunks are brought later, or were sent by shards.
+    waits = named.opened.media is not None or named.opened.request.is_publishing
 
     def step(leg: Leg) -> Leg:
         asked = leg.target.survey(leg if waits else leg.failing(_unreadable(leg, named.opened)))

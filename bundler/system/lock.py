@@ -3,6 +3,8 @@
 The lock itself is `flock`, so the system releases it when the process dies. The content of the file, a line of JSON, is
 for people only. On a file system without locks only the content counts: the lock is held if the content names a living
 process of this machine.
+
+Processes of one group, such as the shards of one import, hold a lock together. Then the content names the group too.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import errno
 import fcntl
 import json
 import os
+import random
 import re
 import socket
 import time
@@ -25,6 +28,9 @@ from bundler.texts import Text, text
 _CONTENT_BYTES = 1024
 """The number of bytes that are read of a lock file. Our own content is shorter."""
 
+_TRIES, _PAUSE_SECONDS = 25, 0.02
+"""The number of attempts to join a group, and the pause after each."""
+
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 """The errors of file systems that have no locks."""
 
@@ -36,6 +42,7 @@ class Holder:
     pid: int
     host: str
     since: str
+    group: str = ""
 
     def __str__(self) -> str:
         return self.description
@@ -50,19 +57,21 @@ class Holder:
         """Reads the content of a lock file; None if it is not in our format."""
         try:
             fields = json.loads(content)
-            pid, host, since = fields["pid"], fields["host"], fields["since"]
+            pid, host, since, group = fields["pid"], fields["host"], fields["since"], fields.get("group", "")
         except (ValueError, LookupError, TypeError, RecursionError):
             return None
         is_ours = (
             (type(pid) is int and 0 < pid < 1 << 32)
             and (isinstance(host, str) and re.fullmatch(r"[\w.-]{1,255}", host, re.ASCII))
             and (isinstance(since, str) and re.fullmatch(r"[0-9TZ:-]{1,32}", since, re.ASCII))
+            and (isinstance(group, str) and re.fullmatch(r"[0-9a-f]{0,64}", group, re.ASCII))
         )
-        return cls(pid, host, since) if is_ours else None
+        return cls(pid, host, since, group) if is_ours else None
 
     def to_json(self) -> bytes:
         """Returns the content of a lock file."""
-        return json.dumps({"pid": self.pid, "host": self.host, "since": self.since}).encode() + b"\n"
+        fields = {"pid": self.pid, "host": self.host, "since": self.since}
+        return json.dumps({**fields, "group": self.group} if self.group else fields).encode() + b"\n"
 
     @property
     def is_at_work_here(self) -> bool:
@@ -81,13 +90,15 @@ class Holder:
 class Lock:
     """A lock file. Take it once and release it once. The file exists while the lock is held, and after a crash."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, group: str = "") -> None:
         """Does not touch the file yet.
 
         Args:
             path: The lock file. Its folder must exist.
+            group: Processes with the same group, in hex, hold the lock together; empty for one process alone.
         """
         self._path = path
+        self._group = group
         self._descriptor = -1
 
     def take(self, what: str) -> Holder | None:
@@ -111,9 +122,12 @@ class Lock:
             before = Holder.parse(os.pread(descriptor, _CONTENT_BYTES, 0))
             if before is not None and not has_locks and before.is_at_work_here:
                 raise _held(what, before)
-            os.ftruncate(descriptor, 0)
-            since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            os.pwrite(descriptor, Holder(os.getpid(), _this_host(), since).to_json(), 0)
+            if not self._group or before is None or before.group != self._group:
+                os.ftruncate(descriptor, 0)
+                since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                os.pwrite(descriptor, Holder(os.getpid(), _this_host(), since, self._group).to_json(), 0)
+            if self._group and has_locks:
+                fcntl.flock(descriptor, fcntl.LOCK_SH)  # the others of the group may join
         except OSError as error:
             self._let_go(descriptor)
             raise LocalStorage.unwritable(error, str(self._path)) from error
@@ -132,7 +146,7 @@ class Lock:
 
     def _let_go(self, descriptor: int) -> None:
         try:
-            if _is_same(descriptor, self._path):
+            if (not self._group or _is_taken(descriptor, fcntl.LOCK_EX)) and _is_same(descriptor, self._path):
                 self._path.unlink()
         except OSError:
             pass  # the file that is left is a lock without a holder
@@ -144,7 +158,7 @@ class Lock:
         while True:
             descriptor = self._opened()
             try:
-                has_locks = _lock(descriptor, what)
+                has_locks = _lock_together(descriptor, what, self._group) if self._group else _lock(descriptor, what)
                 # The earlier holder may have removed the file between our two steps.
                 if not has_locks or _is_same(descriptor, self._path):
                     return descriptor, has_locks
@@ -184,6 +198,32 @@ def _lock(descriptor: int, what: str) -> bool:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             raise _held(what, Holder.parse(os.pread(descriptor, _CONTENT_BYTES, 0))) from error
         raise LocalStorage.unwritable(error, what) from error
+    return True
+
+
+def _lock_together(descriptor: int, what: str, group: str) -> bool:
+    """Locks a file alone, or joins the processes of the group. Returns False if its file system has no locks."""
+    holder: Holder | None = None
+    for _ in range(_TRIES):  # the first of the group has the file alone until it has written its name
+        try:
+            return _lock(descriptor, what)
+        except Unavailable:
+            holder = Holder.parse(os.pread(descriptor, _CONTENT_BYTES, 0))
+        if _is_taken(descriptor, fcntl.LOCK_SH):
+            holder = Holder.parse(os.pread(descriptor, _CONTENT_BYTES, 0))
+            if holder is not None and holder.group == group:
+                return True
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311  # two that start at once must not collide
+    raise _held(what, holder)
+
+
+def _is_taken(descriptor: int, kind: int) -> bool:
+    """Tries to take a lock. Returns False if other processes hold the file, or if it has no locks."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
     return True
 
 

@@ -91,13 +91,20 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
         frozenset(state.chunk.file for state in bundle.chunks if state.is_elsewhere), bundle.manifest.media
     )
     for target in result.targets:
-        lines += ["", *_target_lines(target, elsewhere, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]
+        shown = _target_lines(
+            target, elsewhere, is_dry_run=result.is_dry_run, is_verbose=is_verbose, is_shard=result.shard is not None
+        )
+        lines += ["", *shown]
     lines += ["", *preheated] if (preheated := preheat_lines(result.preheats)) else []
     lines += hope_lines(result.repairable, bundle)
     if result.error:
         lines += ["", *error_lines(result.error)]
     if result.receipt:
         lines += ["", fact(said("receipt"), escaped(result.receipt))]
+    if result.is_waiting_for_publication:
+        lines.append(
+            f"  -> {said('when all shards have ended with 0: the same command with --publish, without --shard')}"
+        )
     if result.failed_list:
         images = [each for target in result.targets for each in target.images]
         lines.append(fact(said("failed"), escaped(result.failed_list)))
@@ -115,7 +122,9 @@ def _again_words(failed_list: Path, images: Iterable[ImageResult]) -> str:
     return said("solve the problem, then run the same command with --retry-failed {file}", file=file)
 
 
-def _target_lines(target: TargetResult, elsewhere: Elsewhere, *, is_dry_run: bool, is_verbose: bool) -> list[str]:
+def _target_lines(
+    target: TargetResult, elsewhere: Elsewhere, *, is_dry_run: bool, is_verbose: bool, is_shard: bool
+) -> list[str]:
     outcomes = [outcome_of(each) for each in target.images]
     shown = [
         (outcome, each)
@@ -129,8 +138,11 @@ def _target_lines(target: TargetResult, elsewhere: Elsewhere, *, is_dry_run: boo
     if target.plan is not None:
         lines += _plan_lines(target.plan)
     by_outcome = Counter(outcomes)
-    is_bad = any(each.error for each in target.images) or by_outcome["held back"] or by_outcome["not tried"]
+    is_held = bool(by_outcome["held back"])
+    is_bad = any(each.error for each in target.images) or (is_held and not is_shard) or by_outcome["not tried"]
     verdict = said("NOT complete") if is_bad else said("plan") if is_dry_run else said("complete")
+    if is_held and not is_bad:
+        verdict = said("sent, without tags")
     counts = [
         text("{count:,} {outcome}", count=by_outcome[outcome], outcome=OUTCOMES[outcome])
         for outcome in order

@@ -51,19 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, made_keys: Path) -> Path:
         image.write_layout(folder / f"layout{number}", name)
         lines += [f"- image: example.org/{name}", f"  from: oci:{folder}/layout{number}:{name}"]
     (folder / "list.yaml").write_text("\n".join(lines))
-    exported = cli.run(
-        [
-            "export",
-            f"{folder}/list.yaml",
-            "-o",
-            str(folder),
-            "--key",
-            f"{made_keys}/tester.key",
-            "--chunk-size",
-            "1100KB",
-            "-q",
-        ]
-    )
+    flags = ["--chunk-size", "1100KB", "--channel", "monthly", "--sequence", "1", "-q"]
+    exported = cli.run(["export", f"{folder}/list.yaml", "-o", str(folder), "--key", f"{made_keys}/tester.key", *flags])
     assert exported == 0
     return folder / "test"
 
@@ -165,6 +154,62 @@ def test_a_shard_that_is_killed_runs_again_alone_and_the_merged_receipt_is_that_
     for name, image in IMAGES.items():
         repository, _, tag = name.partition(":")
         assert target.get(f"parts/{repository}/manifests/{tag}") == image.content
+
+
+def test_no_tag_moves_before_all_shards_are_complete_and_then_all_do(
+    here: Any, made: Path, made_keys: Path, target: RealRegistry, tmp_path: Path
+) -> None:
+    receipts = [tmp_path / f"{name}.json" for name in ("1", "2", "3", "publish")]
+
+    def run(*flags: object, bundle: Path = made, to: str = "parts") -> Any:
+        return here("import", bundle, "--trust", made_keys / "tester.pub", "--to", f"{target.host}/{to}", *flags)
+
+    def shard(number: int) -> Any:
+        return run("--shard", f"{number}/{COUNT}", "--all-or-nothing", "--receipt", receipts[number - 1])
+
+    def tags() -> list[bool]:
+        asked = (name.rpartition(":") for name in IMAGES)
+        return [target.get(f"parts/{repository}/manifests/{tag}") is not None for repository, _, tag in asked]
+
+    small = shutil.copytree(
+        made,
+        tmp_path / "test",
+        ignore=lambda _, names: [n for n in names if n > "chunk-0001.tar" and n.startswith("chunk")],
+    )
+    for number in (1, 3):
+        ran = shard(number)
+        assert (ran.code, "sent, without tags" in ran.out, "--publish" in ran.out) == (0, True, True), ran.out
+    ran = run("--publish", bundle=small)
+    assert ran.code == 9
+    assert "the shards have not sent" in ran.out
+    assert not any(tags())
+    assert shard(2).code == 0
+    assert not any(tags())
+    ran = run("--publish", "--dry-run", "--json", bundle=small)
+    assert {each["outcome"] for each in ran.json["targets"][0]["images"]} == {"would push"}
+    ran = run("--publish", "--receipt", receipts[3], bundle=small)
+    assert ran.code == 0, ran.out
+    assert all(tags())
+    assert here("receipt", "merge", *receipts, "-o", tmp_path / "merged.json").code == 0
+    assert run("--all-or-nothing", "--receipt", tmp_path / "whole.json", to="whole").code == 0
+    assert landed(tmp_path / "merged.json", "parts") == landed(tmp_path / "whole.json", "whole")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--to", "oci:{}/x", "--shard", "1/2", "--all-or-nothing"),
+        ("--to", "docker-daemon:", "--publish"),
+        ("--to", "127.0.0.1:1", "--publish", "--shard", "1/2"),
+        ("--to", "127.0.0.1:1", "--publish", "--verify-target"),
+    ],
+)
+def test_what_shards_cannot_prepare_together_is_refused(
+    here: Any, made: Path, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    ran = here("import", made, "--trust", tmp_path, *(flag.format(tmp_path) for flag in flags))
+    assert ran.code == 2
+    assert "--publish" in ran.err or "--shard" in ran.err
 
 
 @pytest.mark.parametrize("number", range(1, COUNT + 1))

@@ -28,8 +28,8 @@ def refuse_impossible(request: ImportRequest) -> None:
             raise Misuse("a preheat needs images in a registry", hint="give --to HOST[/PREFIX], or leave out --preheat")
     if len(set(request.targets)) < len(request.targets):
         raise Misuse("duplicate destination", subject=f"--to {request.targets[-1]}")
-    if request.shard is not None and request.is_all_or_nothing:
-        raise Misuse("--all-or-nothing cannot be kept by one shard alone", hint="leave one of both out")
+    if request.is_publishing or (request.shard is not None and request.is_all_or_nothing):
+        _refuse_unstaged(request)
     if request.is_via_daemon and request.is_verifying_target:
         raise Misuse("--verify-target can read back from registries and layouts, not through the daemon")
     if request.is_verifying_target and any(target.kind == AGENT_IMAGES for target in request.targets):
@@ -38,6 +38,21 @@ def refuse_impossible(request: ImportRequest) -> None:
         )
     if request.is_via_daemon and not all(target.pushed_to is not None for target in request.targets):
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
+
+
+def _refuse_unstaged(request: ImportRequest) -> None:
+    """Makes sure that shards can prepare the images of a request, and that one command can publish them.
+
+    Raises:
+        Misuse: They cannot.
+    """
+    flag = "--publish" if request.is_publishing else "--shard, --all-or-nothing"
+    if request.is_via_daemon or not all(target.pushed_to is not None for target in request.targets):
+        raise Misuse("only a registry keeps images without tags", subject=flag, hint="give --to HOST[/PREFIX] alone")
+    if request.is_publishing and request.shard is not None:
+        raise Misuse("the tags of all shards move together; leave out --shard", subject="--publish")
+    if request.is_publishing and request.is_verifying_target:
+        raise Misuse("give --verify-target to the shards, which send the blobs", subject="--publish")
 
 
 def open_target(location: Location, opened: Opened) -> Target:

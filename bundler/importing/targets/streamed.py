@@ -14,7 +14,7 @@ from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource, ImageSink, ImageSource
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Interrupted, Unreachable
+from bundler.errors import BundlerError, Incomplete, Interrupted, Unreachable
 from bundler.importing.conflicts import Settled, all_aside, settled, settled_again
 from bundler.importing.leg import Ground, Leg, Progress, as_end
 from bundler.importing.links import Links
@@ -333,6 +333,23 @@ class StreamedTarget(Target):
         """True if an image failed and the run ends at the first failure."""
         return self._run.is_fail_fast and progress.has_failures
 
+    def require(self, leg: Leg) -> Leg:
+        """Requests every manifest of the open images, and of their open attachments."""
+        progress = Progress(leg)
+        seen: set[tuple[ImageSink, int]] = set()
+
+        def look(sink: ImageSink, each: ImageResult) -> None:
+            attached = (number for item in each.open_attachments for number in item.attachment.manifests)
+            for number in (*each.image.manifests, *attached):
+                digest = self._bundle.manifest.blobs[number].descriptor.digest
+                if (sink, number) not in seen and self._ask_name(each, str(digest)) is None:
+                    raise _not_sent(each, digest)
+                seen.add((sink, number))
+
+        with progress.until_ended():
+            self._step("looking for what shards sent", progress, look)
+        return progress.leg()
+
     # Publish
 
     def publish(self, leg: Leg, tags: TagLog) -> Leg:
@@ -390,6 +407,14 @@ class StreamedTarget(Target):
             failed = progress.leg()
             return failed if isinstance(error, BundlerError) else replace(failed, ended=as_end(error))
         return leg
+
+
+def _not_sent(each: ImageResult, digest: Digest) -> Incomplete:
+    return Incomplete(
+        text("the shards have not sent {digest}", digest=digest),
+        subject=str(each.name),
+        hint="run the shards that did not end with 0 again, then the same command",
+    )
 
 
 def _push(manifests: Manifests, attachments: Attachments, sink: ImageSink, each: ImageResult) -> None:

@@ -10,6 +10,7 @@ from bundler.core.location import Target as Location
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
+from bundler.errors import Misuse
 from bundler.importing.leg import Leg
 from bundler.importing.opened import Opened
 from bundler.importing.results import ImageResult
@@ -147,6 +148,10 @@ class Target(ABC):
     def complete(self, leg: Leg) -> Leg:
         """Completes images whose blobs were sent. No tag moves."""
         return leg
+
+    def require(self, leg: Leg) -> Leg:
+        """Fails the open images that are not complete at the target, but for their tags. Sends nothing."""
+        return leg.failing_all(Misuse("only a registry keeps images without tags", subject=self.name))
 
     @abstractmethod
     def publish(self, leg: Leg, tags: TagLog) -> Leg:

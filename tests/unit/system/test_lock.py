@@ -207,3 +207,29 @@ def test_A1_a_lock_that_is_not_ours_is_neither_cut_nor_removed(tmp_path: Path) -
         with pytest.raises(Misuse, match="not ours"):
             Lock(path).take("it")
         assert path.read_bytes() == b"what a stranger keeps here"
+
+
+def test_processes_of_one_group_hold_a_lock_together_and_the_last_removes_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    first, second = Lock(path, group="ab"), Lock(path, group="ab")
+    first.take("channel")
+    second.take("channel")
+    for other in (Lock(path), Lock(path, group="cd")):
+        with pytest.raises(Unavailable):
+            other.take("channel")
+    first.release()
+    with pytest.raises(Unavailable):
+        Lock(path).take("channel")
+    second.release()
+    assert not path.exists()
+
+
+def test_a_group_waits_for_no_other_process(tmp_path: Path) -> None:
+    alone = Lock(tmp_path / "lock")
+    alone.take("channel")
+    with pytest.raises(Unavailable):
+        Lock(tmp_path / "lock", group="ab").take("channel")
+    alone.release()
+    joined = Lock(tmp_path / "lock", group="ab")
+    joined.take("channel")
+    joined.release()
