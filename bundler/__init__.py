@@ -210,6 +210,8 @@ if TYPE_CHECKING:
         is_repository as is_repository,
     )
     from bundler.core.registry_kind import REGISTRY_KINDS as REGISTRY_KINDS, RegistryKind as RegistryKind
+    from bundler.core.retention.receipt import PruneReceipt as PruneReceipt
+    from bundler.core.retention.rules import Retention as Retention, Rule as Rule
     from bundler.core.s3_path import S3Path as S3Path
     from bundler.core.scan.gate import GateResult as GateResult
     from bundler.core.scan.record import ScanRecord as ScanRecord
@@ -285,6 +287,23 @@ if TYPE_CHECKING:
     from bundler.keys.scan_records import ScanGate as ScanGate, read_scan_record as read_scan_record
     from bundler.keys.signed_files import Demand as Demand
     from bundler.lists.listing import Place as Place
+    from bundler.pruning.planned import plan_prune as plan_prune
+    from bundler.pruning.prune import prune as prune
+    from bundler.pruning.request import (
+        PlannedPrune as PlannedPrune,
+        PruneRequest as PruneRequest,
+        PruneResult as PruneResult,
+    )
+    from bundler.pruning.rules import read_retention as read_retention, retention_of as retention_of
+    from bundler.pruning.undo import (
+        PruneReceiptFile as PruneReceiptFile,
+        RestoredTag as RestoredTag,
+        UndoPruneRequest as UndoPruneRequest,
+        UndoPruneResult as UndoPruneResult,
+        is_prune_receipt as is_prune_receipt,
+        read_prune_receipt as read_prune_receipt,
+        undo_prune as undo_prune,
+    )
     from bundler.reporting.papers import (
         label as label,
         need_paper as need_paper,
@@ -431,6 +450,21 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.fulfilling.request": ("FulfilRequest", "FulfilResult", "FulfilledChunk"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
     "bundler.importing.import_": ("import_bundle",),
+    "bundler.core.retention.rules": ("Retention", "Rule"),
+    "bundler.core.retention.receipt": ("PruneReceipt",),
+    "bundler.pruning.rules": ("read_retention", "retention_of"),
+    "bundler.pruning.planned": ("plan_prune",),
+    "bundler.pruning.prune": ("prune",),
+    "bundler.pruning.request": ("PruneRequest", "PlannedPrune", "PruneResult"),
+    "bundler.pruning.undo": (
+        "undo_prune",
+        "UndoPruneRequest",
+        "UndoPruneResult",
+        "RestoredTag",
+        "PruneReceiptFile",
+        "is_prune_receipt",
+        "read_prune_receipt",
+    ),
     "bundler.reporting.report": ("report", "write_report", "check_report"),
     "bundler.reporting.request": ("ReportRequest",),
     "bundler.reporting.sbom": ("write_sbom", "check_sbom"),

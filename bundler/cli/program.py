@@ -160,6 +160,7 @@ _ORDER = (
     "serve",
     "mirrors",
     "fulfil",
+    "prune",
     "undo",
     "receipt",
     "report",

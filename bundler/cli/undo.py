@@ -46,11 +46,19 @@ def undo(
     A tag that pointed to another image points to it again, if the registry still has this image. A new tag is
     removed, if the registry supports it. A tag that another user has moved since then stays unchanged.
 
+    With the receipt of a prune, the tags and images that it removed come back, until the registry collects garbage.
+
     If this machine trusts any key, a trusted key must have signed the receipt.
     """
     from bundler.views import documents, receipt_report
 
     demand = bundler.Demand.of(is_without_signature=insecure_no_signature)
+    if bundler.is_prune_receipt(Path(receipt)):
+        pruned = bundler.read_prune_receipt(Path(receipt), options.paths(trust), demand=demand)
+        own = (pruned.receipt.registry,)
+        login = options.login(username, password_stdin, own) if username or password_stdin else None
+        back = bundler.UndoPruneRequest(pruned, options.network(plain_http, cacert, login=login), dry_run)
+        return _undo_prune(back, is_quiet=quiet, is_json=is_json)
     file = bundler.read_receipt(Path(receipt), options.paths(trust), demand=demand)
     registries: tuple[str, ...] = ()
     if username or password_stdin:
@@ -64,4 +72,13 @@ def undo(
     result = with_run(lambda run: bundler.undo(request, run), jobs=None, is_quiet=quiet)
     lines = [] if quiet and not result.exit_code else receipt_report.undo_lines(result)
     show(lines, documents.undo_document(result), is_json=is_json)
+    return result.exit_code
+
+
+def _undo_prune(request: bundler.UndoPruneRequest, *, is_quiet: bool, is_json: bool) -> int:
+    from bundler.views import documents, prune_report
+
+    result = with_run(lambda run: bundler.undo_prune(request, run), jobs=None, is_quiet=is_quiet)
+    lines = [] if is_quiet and not result.exit_code else prune_report.undo_lines(result)
+    show(lines, documents.undo_prune_document(result), is_json=is_json)
     return result.exit_code

@@ -475,6 +475,24 @@ _ENTRIES = (
         "cache never accepts pushes. Check that this is the right registry for pushes.",
     ),
     Advice(
+        "deletion-disabled",
+        Refused,
+        "the registry does not remove images",
+        "switch deletion on at {host}; of distribution: storage: delete: enabled: true, then restart it",
+        "The answer is 405. distribution removes nothing unless its configuration has storage.delete.enabled: true, or "
+        "its environment REGISTRY_STORAGE_DELETE_ENABLED=true. A proxy cache and a registry in read-only mode answer "
+        "in the same way. Amazon ECR has no deletion in this API: use its lifecycle policies. Nothing was removed.",
+    ),
+    Advice(
+        "image-removed-too",
+        Refused,
+        "the registry removed the image together with its tag",
+        "the image is back under its other tags; remove tags that share an image in the user interface of {host}",
+        "A tag was to be removed, and its image was to stay, because another tag or index needs it. The registry "
+        "answered that it removed the tag, and then had the image no more. bundler pushed the manifest and its other "
+        "tags again at once: the blobs stay until the registry collects garbage.",
+    ),
+    Advice(
         "target-disk-full",
         Unavailable,
         "the registry's disk is full",

@@ -351,6 +351,9 @@ PARTY_CHARACTERS = 100
 NEED_LINE_CHARACTERS = 2953
 """The short form of a need-list that fits into a QR code: the largest symbol with the weakest correction, in bytes."""
 
+PRUNE_RECEIPTS = 1000
+"""The receipts in one folder that a prune reads: twenty years of an import each week."""
+
 CHANNEL_JUMP = 1000
 """Numbers that a channel may skip. A stolen key could sign a number that no later bundle can exceed."""
 

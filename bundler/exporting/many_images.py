@@ -9,22 +9,20 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from bundler.core import oci
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, ManyImages
-from bundler.core.limits import IMAGE_CONFIG_BYTES, MANY_IMAGES
-from bundler.core.moments import seconds_of
-from bundler.core.protocols import ImageSource
+from bundler.core.limits import MANY_IMAGES
 from bundler.core.reference import Reference
 from bundler.core.several import together
 from bundler.errors import Refused, UnknownRepository
+from bundler.exporting.dates import created_of
 from bundler.exporting.names import all_names
 from bundler.run import Run, retrying
 from bundler.stores.name_lists import catalog_page, tags_page
 from bundler.stores.opened import Stores
 from bundler.texts import text
-from bundler.transfer import ask_each, read_small_blob
+from bundler.transfer import ask_each
 from bundler.transports.parsing import parse_image
 
 _NO_CATALOG = "no-catalog"
@@ -165,7 +163,7 @@ def _dated(many: ManyImages, allowed: dict[str, list[str]], stores: Stores, run:
     def ask(tag: _Tag) -> int | None:
         store = stores.read_repository(many.registry, tag.repository)
         name = f"{many.registry}/{tag.repository}:{tag.tag}"
-        when = retrying(partial(_created, store, tag.tag, name, run), run, subject=name, peer=many.registry)
+        when = retrying(partial(created_of, store, tag.tag, name, run), run, subject=name, peer=many.registry)
         run.listener(Moved(1))
         return when
 
@@ -186,24 +184,3 @@ def _dated(many: ManyImages, allowed: dict[str, list[str]], stores: Stores, run:
         if when is not None:
             dates.setdefault(each.repository, []).append((each.tag, when))
     return {repository: many.tags.by_date(found) for repository, found in dates.items()}
-
-
-def _created(store: ImageSource, tag: str, name: str, run: Run) -> int | None:
-    """The time when an image was created, in seconds since 1970; of an index, its first platform. None if it has none.
-
-    Raises:
-        BundlerError: The image cannot be read.
-    """
-    descriptor = store.resolve(tag)
-    manifest = oci.parse_manifest(store.read_manifest(descriptor), descriptor.media_type, what=name)
-    child = next((each for each in manifest.children if each.platform is None or each.platform.is_known), None)
-    if child is not None:
-        manifest = oci.parse_manifest(store.read_manifest(child), child.media_type, what=name)
-    config = manifest.config
-    if config is None or config.media_type not in oci.IMAGE_CONFIG_TYPES or config.size_bytes > IMAGE_CONFIG_BYTES:
-        return None
-    created = oci.parse_image_config(read_small_blob(config, store, run), what=name).created
-    try:
-        return seconds_of(created)
-    except ValueError:
-        return None

@@ -122,9 +122,12 @@ def registry_contents(
     """
     repositories = names or _repositories(registry, prefix, run)
     listed = _tags(registry, repositories, run)
-    roots = (*listed.tags, *_also(digests, repositories))
+    also = _also(digests, repositories)
     found, api = _Found(), _ReferrersApi()
-    before = {tag.repository: kept is not None and kept.knows(f"{registry.name}/{tag.repository}") for tag in roots}
+    before = {
+        tag.repository: kept is not None and kept.knows(f"{registry.name}/{tag.repository}")
+        for tag in (*listed.tags, *also)
+    }
 
     def read(tag: _Tag) -> None:
         reader = _Reader(Repository(registry, tag.repository), api, kept, before[tag.repository])
@@ -137,9 +140,10 @@ def registry_contents(
                 raise
         run.listener(Moved(1))
 
-    run.listener(PhaseBegan("reading manifests", len(roots), in_bytes=False))
+    run.listener(PhaseBegan("reading manifests", len(listed.tags), in_bytes=False))
     try:
-        failed = ask_all(roots, read, run)
+        failed = ask_all(listed.tags, read, run)
+        failed += ask_all([each for each in also if not found.has(each.repository, Digest.parse(each.tag))], read, run)
     finally:
         if kept is not None:
             kept.prune()

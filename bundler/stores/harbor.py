@@ -1,7 +1,8 @@
 """Harbor's projects, through its API v2.0: checks that they exist, reads their free quota, and creates them.
 
 Harbor refuses pushes into missing projects. Push robots may neither create projects nor read much about them.
-Source: goharbor/harbor, api/v2.0/swagger.yaml, paths ``/projects`` and ``/projects/{project_name_or_id}/summary``.
+Removes tags too. Source: goharbor/harbor, api/v2.0/swagger.yaml, paths ``/projects``,
+``/projects/{project_name_or_id}/summary``, and ``…/artifacts/{reference}/tags/{tag_name}`` of a repository.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shlex
 from urllib.parse import quote, urlencode
 
 from bundler.core import strict_json
+from bundler.core.digest import Digest
 from bundler.core.limits import JSON_ANSWER_BYTES
 from bundler.errors import Damaged
 from bundler.stores.credentials import Credentials
@@ -76,6 +78,20 @@ class Projects:
         if not isinstance(hard, int) or not isinstance(used, int) or hard < 0:
             return None
         return max(0, hard - used)
+
+    def remove_tag(self, repository: str, digest: Digest, tag: str) -> None:
+        """Removes a tag without its artifact; Harbor's ``/v2/`` API removes by digest only. An absent tag is no error.
+
+        Raises:
+            Refused, Unavailable: Harbor refuses it, for example because the tag is immutable, or does not answer.
+        """
+        project, _, name = repository.partition("/")
+        # Harbor decodes the name of a repository twice: swagger.yaml, parameter repository_name.
+        path = f"projects/{quote(project, safe='')}/repositories/{quote(quote(name, safe=''), safe='')}"
+        answer = self._call("DELETE", f"{path}/artifacts/{digest}/tags/{quote(tag, safe='')}")
+        if answer.status not in (200, 404):
+            raise error_of(answer, subject=f"{self._registry.name}/{repository}:{tag}")
+        answer.drain()
 
     def command(self, project: str) -> str:
         """Returns the command with which an administrator creates a project; curl asks for the password."""

@@ -115,6 +115,35 @@ class Manifests:
         answer.drain()
         return True
 
+    def delete(self, digest: Digest) -> bool:
+        """Removes a manifest. distribution removes all tags that name it too. Returns False if it is not there.
+
+        Raises:
+            Refused, Unavailable: It may not be removed, or the registry does not answer.
+        """
+        called = self._place.called(digest)
+        answer = self._place.registry.request(
+            "DELETE", f"{self._place.path}/manifests/{digest}", scopes=self._place.delete
+        )
+        if answer.status == 404:
+            answer.drain()
+            return False
+        if answer.status in (405, 501):
+            said = facts_of(answer).said
+            raise problem("deletion-disabled", subject=called, said=said, host=self._place.registry.name)
+        if answer.status not in (200, 202, 204):
+            raise error_of(answer, subject=called)
+        answer.drain()
+        return True
+
+    def check_deletion(self) -> None:
+        """Checks that manifests may be removed here: tries it with a digest that no manifest has.
+
+        Raises:
+            Refused, Unavailable: They may not, or the registry does not say.
+        """
+        self.delete(Digest.of(b""))
+
     def put_under(self, descriptor: Descriptor, content: bytes, name: str) -> None:
         """Pushes a manifest under a tag or digest, and asks for nothing afterwards."""
         if descriptor.digest.algorithm in self._place.registry.unknown_algorithms:

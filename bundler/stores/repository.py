@@ -144,6 +144,14 @@ class Repository:
         """Removes a tag without its manifest. Returns False if the registry cannot do that."""
         return self._manifests.remove_tag(name)
 
+    def delete_manifest(self, digest: Digest) -> bool:
+        """Removes a manifest with all its tags. Returns False if it is not there."""
+        return self._manifests.delete(digest)
+
+    def check_deletion(self) -> None:
+        """Checks that manifests may be removed, and removes nothing."""
+        self._manifests.check_deletion()
+
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """Yields the bytes of a blob."""
         yield from self._blobs.open(descriptor, offset_bytes=offset_bytes)

@@ -18,6 +18,7 @@ from bundler.errors import BundlerError, Several
 from bundler.views import scan_report
 from bundler.views.mirrors_report import document as mirrors_body
 from bundler.views.parity_report import parity_document, planned_parity_document
+from bundler.views.prune_document import prune_body
 from bundler.views.scan_report import gate_document
 from bundler.views.since_report import since_document
 from bundler.views.standing_report import document as standing_body
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
     from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
     from bundler.inventories.diff import ComparedSide, DiffResult
     from bundler.inventories.request import InventoryResult
+    from bundler.pruning.request import PlannedPrune, PruneResult
+    from bundler.pruning.undo import UndoPruneResult
     from bundler.scanning.request import ScanResult
     from bundler.standing.request import StatusResult
     from bundler.stores.archive_check import ImageFacts
@@ -518,6 +521,34 @@ def undo_document(result: UndoResult) -> Document:
             }
             for each in result.lists
         ],
+    }
+
+
+def prune_document(planned: PlannedPrune, result: PruneResult | None = None) -> Document:
+    """The document that ``prune --json`` prints; without a result that of a dry run."""
+    exit_code = planned.exit_code if result is None else result.exit_code
+    return {**_head("prune", exit_code), "dryRun": result is None, **prune_body(planned, result)}
+
+
+def undo_prune_document(result: UndoPruneResult) -> Document:
+    """The document that ``undo --json`` prints for the receipt of a prune."""
+    return {
+        **_head("undo-prune", result.exit_code),
+        "dryRun": result.is_dry_run,
+        "receipt": str(result.file.path),
+        "manifests": result.manifests,
+        "tags": [
+            {
+                "name": f"{result.file.receipt.registry}/{tag.name}",
+                "digest": str(tag.digest),
+                "outcome": tag.outcome,
+                "now": str(tag.now) if tag.now else None,
+                "bundle": tag.bundle or None,
+                "error": error_document(tag.error) if tag.error else None,
+            }
+            for tag in result.tags
+        ],
+        "errors": [error_document(error) for error in result.errors],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -14,7 +14,7 @@ from bundler.core.inventory_table import FoundManifest, FoundRepository, table
 from bundler.core.oci import Descriptor
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.retention.choice import Fate
-from bundler.core.retention.imported import imported_bundles
+from bundler.core.retention.imported import ImportedBundle, imported_bundle, joined
 from bundler.core.retention.plan import Known, Plan, plan
 from bundler.core.retention.rules import ANY_TAG, Retention, Rule
 from bundler.core.tag_choice import BY_CREATED, BY_VERSION, TagChoice
@@ -34,6 +34,10 @@ def digest(name: str) -> Digest:
 
 def blob(number: int) -> HeldBlob:
     return HeldBlob(digest(f"blob {number}"), 100 + number)
+
+
+def bundles_of(receipts: Iterable[Receipt]) -> tuple[ImportedBundle, ...]:
+    return joined(each for receipt in receipts if (each := imported_bundle(receipt, HOST, {})) is not None)
 
 
 @dataclass
@@ -107,7 +111,7 @@ class Registry:
         found = [FoundRepository(name, self.tags[name], frozenset(self.held[name])) for name in REPOSITORIES]
         manifests = {each: self.known[each] for held in self.held.values() for each in held}
         dates = {digest(f"image {number}"): number * 1000 for number in (0, 1, 3)}
-        return Known(table(found, manifests), imported_bundles(self.receipts, HOST), dates)
+        return Known(table(found, manifests), bundles_of(self.receipts), dates)
 
 
 def random_registry(chance: Random) -> Registry:
@@ -154,7 +158,7 @@ def random_retention(chance: Random) -> Retention:
         )
         for _ in range(chance.randint(0, 3))
     )
-    return Retention(chance.choice((None, 1, 1, 2)), rules)
+    return Retention(chance.choice((None, 1, 1, 2)), rules, chance.choice(((), (), ("team/t*",))))
 
 
 def registries(first: int) -> Iterator[tuple[Registry, Retention, Random]]:
@@ -193,7 +197,7 @@ def test_nothing_goes_but_what_removed_tags_and_old_bundles_needed():
         planned = plan(registry.contents(), retention)
         for each in planned.repositories:
             roots = [registry.tags[each.name][v.tag] for v in each.verdicts if v.fate is Fate.REMOVED]
-            old = [found for bundle in planned.bundles.old for found in bundle.digests.get(each.name, ())]
+            old = [found for bundle in planned.bundles.old for found in bundle.digests_in(each.name)]
             needed = set[Digest]().union(*(registry.needed(each.name, root) for root in (*roots, *old)))
             assert {going.descriptor.digest for going in each.manifests} <= needed
 
@@ -210,11 +214,7 @@ def test_nothing_stays_that_only_removed_tags_needed():
         }
         protected = {
             name: set[Digest]().union(
-                *(
-                    registry.needed(name, found)
-                    for bundle in planned.bundles.kept
-                    for found in bundle.digests.get(name, ())
-                )
+                *(registry.needed(name, found) for bundle in planned.bundles.kept for found in bundle.digests_in(name))
             )
             for name in lost
         }

@@ -64,6 +64,8 @@ def verdicts(tags: Tags, retention: Retention, bundles: KeptBundles) -> tuple[Ve
         retention: The rules.
         bundles: The bundles that were imported: those that stay, and the others.
     """
+    if not retention.is_for(tags.repository):
+        return tuple(_untouched(tag, tags.numbers[tag]) for tag in sorted(tags.numbers))
     kept = _kept_by_bundles(tags, bundles)
     old = _of_old_bundles(tags, bundles) if retention.keep_bundles is not None else {}
     ruled = _by_rules(tags, retention.rules)

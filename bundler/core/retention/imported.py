@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
@@ -12,7 +12,8 @@ from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.reference import Reference
 
 Place = tuple[str, str]
-"""A repository of the registry, and a tag there."""
+"""A repository of the registry, and a tag or digest there."""
+Digests = tuple[Digest, ...]
 
 _NUMBER = re.compile(r"[-_.]?[vV]?\d[\d._-]*\Z")
 
@@ -26,18 +27,28 @@ class ImportedBundle:
         name: Its name.
         kind: The channel of the bundle, or its name without the number at the end: such bundles follow each other.
         imported: The time at which its last import began, UTC, ISO 8601.
-        is_whole: True if all its images arrived.
         tags: The digests that its imports gave to the tags of each repository.
-        digests: The digests of its images in each repository; also of those that no tag names.
+        untagged: The digests of its images without a tag in each repository.
+        lacking: The images that no import brought.
     """
 
     id: str
     name: str
     kind: str
     imported: str
-    is_whole: bool
-    tags: Mapping[str, Mapping[str, frozenset[Digest]]] = field(default_factory=dict)
-    digests: Mapping[str, frozenset[Digest]] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, Digests]] = field(default_factory=dict)
+    untagged: Mapping[str, Digests] = field(default_factory=dict)
+    lacking: frozenset[Place] = frozenset()
+
+    def digests_in(self, repository: str) -> frozenset[Digest]:
+        """The images that it brought to a repository, whether a tag names them now or not."""
+        tagged = (each for digests in self.tags.get(repository, {}).values() for each in digests)
+        return frozenset((*tagged, *self.untagged.get(repository, ())))
+
+    @property
+    def repositories(self) -> frozenset[str]:
+        """The repositories of its images."""
+        return frozenset((*self.tags, *self.untagged))
 
 
 @frozen
@@ -53,20 +64,39 @@ class KeptBundles:
     old: tuple[ImportedBundle, ...] = ()
 
 
-def imported_bundles(receipts: Iterable[Receipt], registry: str) -> tuple[ImportedBundle, ...]:
-    """The bundles that were imported into a registry, newest first.
+def imported_bundle(receipt: Receipt, registry: str, known: dict[Digest, Digests]) -> ImportedBundle | None:
+    """The content that one import brought to a registry; None if it brought none.
 
     Args:
-        receipts: The receipts, in any order; those of other registries do not count.
+        receipt: The receipt of the import.
         registry: The host of the registry.
+        known: The digests of other receipts, so that equal ones are one object: months of receipts repeat them.
     """
-    by_bundle: dict[str, list[tuple[Receipt, list[ReceiptImage]]]] = {}
-    for receipt in receipts:
-        images = _images(receipt, registry)
-        if images:
-            by_bundle.setdefault(receipt.bundle_id, []).append((receipt, images))
-    found = [_bundle(each) for each in by_bundle.values()]
-    return tuple(sorted(found, key=lambda each: (each.imported, each.id), reverse=True))
+    tags: dict[str, dict[str, Digests]] = {}
+    untagged: dict[str, Digests] = {}
+    lacking: set[Place] = set()
+    for image, name in _images(receipt, registry):
+        digests = tuple(dict.fromkeys(Digest.parse(each) for each in (image.digest, image.read_back) if each))
+        shared = known.setdefault(digests[0], digests) if len(digests) == 1 else digests
+        if name.tag:
+            named = tags.setdefault(name.repository, {})
+            named[name.tag] = (*named[name.tag], *shared) if name.tag in named else shared
+        else:
+            untagged[name.repository] = (*untagged.get(name.repository, ()), *shared)
+        if not image.is_done:
+            lacking.add((name.repository, name.tag or image.digest))
+    if not tags and not untagged:
+        return None
+    found = receipt.bundle_id, receipt.bundle_name, kind_of(receipt), receipt.started
+    return ImportedBundle(*found, tags=tags, untagged=untagged, lacking=frozenset(lacking))
+
+
+def joined(imports: Iterable[ImportedBundle]) -> tuple[ImportedBundle, ...]:
+    """The bundles of several imports, newest first. A bundle that was imported several times is there once."""
+    found: dict[str, ImportedBundle] = {}
+    for each in sorted(imports, key=lambda each: each.imported):
+        found[each.id] = _together(found[each.id], each) if each.id in found else each
+    return tuple(sorted(found.values(), key=lambda each: (each.imported, each.id), reverse=True))
 
 
 def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mapping[Place, Digest]) -> KeptBundles:
@@ -88,7 +118,7 @@ def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mappin
             old.append(bundle)
             continue
         kept.append(bundle)
-        if bundle.is_whole and _is_there(bundle, present):
+        if not bundle.lacking and _is_there(bundle, present):
             counted[bundle.kind] = counted.get(bundle.kind, 0) + 1
     return KeptBundles(tuple(kept), tuple(old))
 
@@ -96,42 +126,35 @@ def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mappin
 def kind_of(receipt: Receipt) -> str:
     """The channel of a bundle; without one, its name without the number at the end: ``platform-2026.11``."""
     if receipt.series is not None and receipt.series.channel:
-        return f"channel {receipt.series.channel}"
+        return receipt.series.channel
     return _NUMBER.sub("", receipt.bundle_name) or receipt.bundle_name
 
 
-def _images(receipt: Receipt, registry: str) -> list[ReceiptImage]:
-    return [
-        image
-        for target in receipt.targets
-        if target.kind == "registry"
-        for image in target.images
-        if Reference.parse(image.name).registry == registry
-    ]
+def _images(receipt: Receipt, registry: str) -> Iterable[tuple[ReceiptImage, Reference]]:
+    for target in receipt.targets:
+        for image in target.images if target.kind == "registry" else ():
+            name = Reference.parse(image.name)
+            if name.registry == registry:
+                yield image, name
 
 
-def _bundle(found: list[tuple[Receipt, list[ReceiptImage]]]) -> ImportedBundle:
-    newest = max((receipt for receipt, _ in found), key=lambda receipt: receipt.started)
-    images = [image for _, each in found for image in each]
-    done = {image.name for image in images if image.is_done}
-    tags: dict[str, dict[str, frozenset[Digest]]] = {}
-    digests: dict[str, frozenset[Digest]] = {}
-    for image in images:
-        name = Reference.parse(image.name)
-        known = frozenset(Digest.parse(each) for each in (image.digest, image.read_back) if each)
-        digests[name.repository] = digests.get(name.repository, frozenset()) | known
-        if name.tag:
-            in_repository = tags.setdefault(name.repository, {})
-            in_repository[name.tag] = in_repository.get(name.tag, frozenset()) | known
-    return ImportedBundle(
-        newest.bundle_id,
-        newest.bundle_name,
-        kind_of(newest),
-        newest.started,
-        is_whole={image.name for image in images} <= done,
-        tags=tags,
-        digests=digests,
-    )
+def _together(earlier: ImportedBundle, later: ImportedBundle) -> ImportedBundle:
+    tags = {repository: dict(found) for repository, found in earlier.tags.items()}
+    for repository, found in later.tags.items():
+        known = tags.setdefault(repository, {})
+        for tag, digests in found.items():
+            known[tag] = tuple(dict.fromkeys((*known.get(tag, ()), *digests)))
+    untagged = dict(earlier.untagged)
+    for repository, digests in later.untagged.items():
+        untagged[repository] = tuple(dict.fromkeys((*untagged.get(repository, ()), *digests)))
+    lacking = {place for place in earlier.lacking if place in later.lacking or not _has(later, place)}
+    lacking |= {place for place in later.lacking if place in earlier.lacking or not _has(earlier, place)}
+    return replace(later, tags=tags, untagged=untagged, lacking=frozenset(lacking))
+
+
+def _has(bundle: ImportedBundle, place: Place) -> bool:
+    repository, name = place
+    return name in bundle.tags.get(repository, {}) or name in map(str, bundle.untagged.get(repository, ()))
 
 
 def _is_there(bundle: ImportedBundle, present: Mapping[Place, Digest]) -> bool:

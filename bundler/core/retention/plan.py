@@ -21,6 +21,19 @@ from bundler.core.retention.rules import Retention
 
 
 @frozen
+class Agreed:
+    """The part of an earlier plan for a repository that may still be done. Everything else stays, with its needs.
+
+    Attributes:
+        tags: The digest that each tag had that was to go.
+        digests: The manifests that were to go.
+    """
+
+    tags: Mapping[str, Digest]
+    digests: frozenset[Digest]
+
+
+@frozen
 class Known:
     """The known content of a registry.
 
@@ -46,10 +59,17 @@ class GoingManifest:
     Attributes:
         descriptor: The manifest.
         tags: Its tags, sorted; those of attachments included.
+        needs: The manifests that go too because it goes. If it stays, they stay.
     """
 
     descriptor: Descriptor
     tags: tuple[str, ...] = ()
+    needs: tuple[Digest, ...] = ()
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the manifest."""
+        return self.descriptor.digest
 
 
 @frozen
@@ -59,10 +79,12 @@ class GoingTag:
     Attributes:
         tag: The tag.
         descriptor: Its manifest.
+        others: The tags that name the same manifest and stay.
     """
 
     tag: str
     descriptor: Descriptor
+    others: tuple[str, ...] = ()
 
 
 @frozen
@@ -142,11 +164,22 @@ def plan(known: Known, retention: Retention) -> Plan:
         known: The registry.
         retention: The rules.
     """
-    table = known.table
-    present = _present(table)
-    bundles = kept_bundles(known.bundles, retention.protected_bundles, present)
-    found = tuple(_of_repository(each, known, retention, bundles) for each in table.repositories)
-    return Plan(found, bundles, _freed(table, found))
+    bundles = kept_bundles(known.bundles, retention.protected_bundles, _present(known.table))
+    found = tuple(_of_repository(each, known, retention, bundles) for each in known.table.repositories)
+    return Plan(found, bundles, _freed(known.table, found))
+
+
+def plan_again(known: Known, retention: Retention, bundles: KeptBundles, agreed: Agreed) -> RepositoryPlan | None:
+    """Plans a prune for one repository that was read again: only what an earlier plan had too goes.
+
+    Args:
+        known: The repository; None is returned if it has no manifest any more.
+        retention: The rules.
+        bundles: The bundles that stay, and the others, as they were chosen for the earlier plan.
+        agreed: The earlier plan.
+    """
+    found = [_of_repository(each, known, retention, bundles, agreed) for each in known.table.repositories]
+    return found[0] if found else None
 
 
 def _present(table: Table) -> dict[Place, Digest]:
@@ -158,7 +191,11 @@ def _present(table: Table) -> dict[Place, Digest]:
 
 
 def _of_repository(
-    repository: HeldRepository, known: Known, retention: Retention, bundles: KeptBundles
+    repository: HeldRepository,
+    known: Known,
+    retention: Retention,
+    bundles: KeptBundles,
+    agreed: Agreed | None = None,
 ) -> RepositoryPlan:
     manifests = known.table.manifests
     digests = {number: manifests[number].descriptor.digest for number in repository.manifests}
@@ -166,14 +203,21 @@ def _of_repository(
     tags = Tags(repository.name, own_tags(dict(repository.tags)), digests, dates)
     decided = verdicts(tags, retention, bundles)
     unread = known.unread.get(repository.name, "")
-    if unread:
+    if unread or not retention.is_for(repository.name):
         return RepositoryPlan(repository.name, decided, unread=unread)
-    removed = frozenset(verdict.tag for verdict in decided if verdict.fate is Fate.REMOVED)
+    removed = frozenset(
+        verdict.tag
+        for verdict in decided
+        if verdict.fate is Fate.REMOVED and (agreed is None or agreed.tags.get(verdict.tag) == digests[verdict.number])
+    )
     needs = Needs.of(repository, manifests)
-    old = _images(repository.name, bundles.old) if retention.keep_bundles is not None else frozenset()
-    left = old | known.leftovers.get(repository.name, frozenset())
-    kept = _images(repository.name, bundles.kept)
-    going = needs.unneeded(removed, _among(digests, kept), _among(digests, left))
+    old = bundles.old if retention.keep_bundles is not None else ()
+    left = _images(repository.name, old) | known.leftovers.get(repository.name, frozenset())
+    kept = _among(digests, _images(repository.name, bundles.kept))
+    going = needs.unneeded(removed, kept, _among(digests, left))
+    if agreed is not None:
+        new = {number for number in going if digests[number] not in agreed.digests}
+        going = needs.unneeded(removed, kept | new, _among(digests, left & agreed.digests))
     is_going = frozenset(going)
     named: dict[int, list[str]] = {}
     for tag, number in sorted(needs.tags.items()):
@@ -186,14 +230,28 @@ def _of_repository(
     return RepositoryPlan(
         repository.name,
         decided,
-        tuple(GoingManifest(manifests[number].descriptor, tuple(named.get(number, ()))) for number in going),
-        tuple(GoingTag(tag, manifests[needs.tags[tag]].descriptor) for tag in alone),
+        tuple(
+            GoingManifest(
+                manifests[number].descriptor,
+                tuple(named.get(number, ())),
+                tuple(digests[each] for each in needs.edges[number] if each in is_going),
+            )
+            for number in going
+        ),
+        tuple(
+            GoingTag(
+                tag,
+                manifests[needs.tags[tag]].descriptor,
+                tuple(each for each in named[needs.tags[tag]] if each not in alone),
+            )
+            for tag in alone
+        ),
     )
 
 
 def _images(repository: str, bundles: Iterable[ImportedBundle]) -> frozenset[Digest]:
     """The images that bundles brought to a repository, whether a tag names them or not."""
-    return frozenset[Digest]().union(*(bundle.digests.get(repository, ()) for bundle in bundles))
+    return frozenset[Digest]().union(*(bundle.digests_in(repository) for bundle in bundles))
 
 
 def _among(digests: Mapping[int, Digest], chosen: frozenset[Digest]) -> set[int]:

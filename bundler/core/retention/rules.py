@@ -34,6 +34,11 @@ class Rule:
     by: str = "version"
     where: str = "--keep-last"
 
+    def __str__(self) -> str:
+        kept = "keep all" if self.keep_last is None else f"keep-last {self.keep_last} by {self.by}"
+        repositories = f"{' '.join(self.repositories)}: " if self.repositories else ""
+        return f"{self.where}: {repositories}{self.tags}: {kept}"
+
     @property
     def needs_dates(self) -> bool:
         """True if the dates of images decide."""
@@ -41,7 +46,7 @@ class Rule:
 
     def covers_repository(self, name: str) -> bool:
         """True if the rule is for a repository."""
-        return not self.repositories or any(fnmatch.fnmatchcase(name, pattern) for pattern in self.repositories)
+        return fits(name, self.repositories)
 
     def covered(self, tags: Iterable[str]) -> list[str]:
         """The tags of a repository that the rule covers. By version, only those are covered that are versions."""
@@ -58,15 +63,34 @@ class Retention:
     Attributes:
         keep_bundles: How many bundles of each kind stay whole, the newest first; None if receipts only protect.
         rules: The rules for tags.
+        repositories: Patterns for the paths of repositories, of which one must fit; others are not touched. Empty for
+            all.
     """
 
     keep_bundles: int | None = None
     rules: tuple[Rule, ...] = ()
+    repositories: tuple[str, ...] = ()
+
+    def is_for(self, repository: str) -> bool:
+        """True if a repository may be changed."""
+        return fits(repository, self.repositories)
+
+    def words(self) -> tuple[str, ...]:
+        """The rules as texts, for a receipt."""
+        bundles = [f"keep-bundles {self.keep_bundles}"] if self.keep_bundles is not None else []
+        chosen = [f"repositories {' '.join(self.repositories)}"] if self.repositories else []
+        return (*bundles, *chosen, *map(str, self.rules))
 
     @property
     def protected_bundles(self) -> int:
-        """The number of the newest bundles of each kind stay whole: without a number, the newest one."""
+        """The number of bundles of each kind that stay whole: without a number, the newest one."""
         return 1 if self.keep_bundles is None else self.keep_bundles
+
+
+def fits(name: str, patterns: Iterable[str]) -> bool:
+    """True if a name matches one of some patterns, or there are none."""
+    patterns = tuple(patterns)
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def newest_first(images: Mapping[int, list[str]], rule: Rule, dates: Mapping[int, int]) -> tuple[list[int], list[int]]:

@@ -1,0 +1,148 @@
+"""Plans a prune: reads the receipts and the registry, and decides. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+
+from bundler.core.digest import Digest
+from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
+from bundler.core.inventory_table import Table
+from bundler.core.retention.choice import own_tags
+from bundler.core.retention.plan import Known, plan
+from bundler.core.retention.rules import Retention
+from bundler.errors import Misuse
+from bundler.exporting.dates import created_of
+from bundler.inventories.kept import kept_documents
+from bundler.inventories.registries import registry_contents
+from bundler.inventories.request import Contents
+from bundler.pruning.receipt_file import check_place
+from bundler.pruning.receipts import Imports, leftovers_of, read_imports, read_unfinished
+from bundler.pruning.request import PlannedPrune, PruneRequest
+from bundler.run import Run, paces_of, retrying
+from bundler.stores.opened import Stores
+from bundler.texts import text
+from bundler.transfer import ask_each
+from bundler.transports.parsing import parse_target
+
+_WILD = frozenset("*?[")
+
+
+def plan_prune(request: PruneRequest, run: Run | None = None) -> PlannedPrune:
+    """Plans a prune. Nothing is changed.
+
+    Args:
+        request: The registry and the rules.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse: The place is no registry, or a path or a rule is not valid.
+        Untrusted: No trusted key has signed a given receipt.
+        Damaged, LocalStorage: A receipt cannot be read, or the new one cannot be written.
+        Refused: The registry does not list its repositories.
+        Unavailable: The registry does not answer.
+        Interrupted: The user stopped it.
+    """
+    run = run or Run()
+    place = parse_target(request.place).pushed_to
+    if place is None:
+        raise Misuse("this is not a registry", subject=request.place, hint="write HOST or HOST/PREFIX")
+    check_place(request.output)
+    imports = read_imports(place.registry, request.receipts, request.trust, request.demand)
+    unfinished = read_unfinished(place.registry)
+    leftovers: dict[str, set[Digest]] = {}
+    for repository, digest in leftovers_of(unfinished):
+        leftovers.setdefault(repository, set()).add(digest)
+    names = _exact_names(request.retention, place.prefix)
+    stores = Stores(request.network, paces_of(run), kept_documents(), run.listener)
+    registry = stores.registry(place.registry)
+    wanted = [*_images(imports), *((name, each) for name, found in leftovers.items() for each in found)]
+    contents = registry_contents(registry, place.prefix, names, kept_documents(), run, digests=wanted)
+    unread = unread_repositories(contents)
+    dates = _dates(contents.table, request.retention, stores, place.registry, run)
+    left = {repository: frozenset(found) for repository, found in leftovers.items()}
+    known = Known(contents.table, imports.bundles, dates, unread, left)
+    return PlannedPrune(
+        request,
+        place.registry,
+        place.prefix,
+        registry.kind(),
+        plan(known, request.retention),
+        imports.receipts,
+        tuple(sorted((name, why) for name, why in unread.items() if request.retention.is_for(name))),
+        tuple(path for path, _ in unfinished),
+        bool(place.prefix or names),
+        dates,
+        left,
+    )
+
+
+def unread_repositories(contents: Contents) -> Mapping[str, str]:
+    """The repositories that could not be read whole, with the reasons: a manifest there may be needed unseen."""
+    found = {each.name.partition(":")[0].partition("@")[0]: each.reason for each in contents.not_listed}
+    return {**dict.fromkeys(contents.doubtful, text("a list of attachments there cannot be read")), **found}
+
+
+def _exact_names(retention: Retention, prefix: str) -> tuple[str, ...]:
+    """The repositories that are to be read, if the rules name each of them; empty for all.
+
+    Raises:
+        Misuse: One of them is not below the prefix.
+    """
+    if any(_WILD & set(each) for each in retention.repositories):
+        return ()
+    for name in retention.repositories:
+        if prefix and not f"{name}/".startswith(f"{prefix}/"):
+            raise Misuse(
+                "the repository is not below the prefix",
+                subject=name,
+                expected=text("{prefix}/…", prefix=prefix),
+                actual=name,
+                hint=text("write the whole name: --repository {prefix}/{name}", prefix=prefix, name=name),
+            )
+    return tuple(sorted(set(retention.repositories)))
+
+
+def _images(imports: Imports) -> Iterator[tuple[str, Digest]]:
+    """The images of all receipts: those of new bundles stay and those of old ones go, though no tag may name them."""
+    for bundle in imports.bundles:
+        for repository in bundle.repositories:
+            yield from ((repository, digest) for digest in bundle.digests_in(repository))
+
+
+@frozen
+class _Image:
+    repository: str
+    digest: Digest
+
+
+def _dates(table: Table, retention: Retention, stores: Stores, registry: str, run: Run) -> dict[Digest, int]:
+    """The dates of the images that a rule orders by date. An image whose config cannot be read has no date."""
+    asked = list({each.digest: each for each in _to_date(table, retention)}.values())
+    if not asked:
+        return {}
+
+    def ask(image: _Image) -> int | None:
+        store, name = (
+            stores.read_repository(registry, image.repository),
+            f"{registry}/{image.repository}@{image.digest}",
+        )
+        when = retrying(partial(created_of, store, str(image.digest), name, run), run, subject=name, peer=registry)
+        run.listener(Moved(1))
+        return when
+
+    run.listener(PhaseBegan("reading dates", len(asked), in_bytes=False))
+    answers = ask_each(asked, ask, run)
+    run.listener(PhaseEnded("reading dates"))
+    return {each.digest: when for each, when in answers.given.items() if when is not None}
+
+
+def _to_date(table: Table, retention: Retention) -> Iterable[_Image]:
+    rules = [rule for rule in retention.rules if rule.needs_dates]
+    for repository in table.repositories if rules else ():
+        tags = own_tags(dict(repository.tags))
+        for rule in rules:
+            if retention.is_for(repository.name) and rule.covers_repository(repository.name):
+                for tag in rule.covered(tags):
+                    yield _Image(repository.name, table.manifests[tags[tag]].descriptor.digest)

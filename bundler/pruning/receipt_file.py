@@ -1,0 +1,126 @@
+"""The files of a prune's receipt: an unfinished one before anything is removed, the complete one at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bundler.bundle.signing import PrivateKey
+from bundler.core.limits import RECEIPT_BYTES
+from bundler.core.receipt_attachments import UNFINISHED
+from bundler.core.retention.receipt import PruneReceipt
+from bundler.errors import LocalStorage, Misuse
+from bundler.keys.signed_files import check_writable, refuse_taken, write_signed
+from bundler.system import places
+from bundler.system.durable_files import place_durably
+from bundler.system.lock import Lock
+from bundler.texts import text
+
+
+def prunes_folder() -> Path | None:
+    """The folder of receipts of prunes: ``$XDG_STATE_HOME/bundler/prunes``; None without a home folder."""
+    own = places.state_folder()
+    return None if own is None else own / "prunes"
+
+
+def check_place(path: Path | None) -> None:
+    """Makes sure before a prune that its receipts can be written.
+
+    Args:
+        path: The path of the receipt; None for a new file in the state folder.
+
+    Raises:
+        Misuse: The file exists, or there is no home folder.
+        LocalStorage: They cannot be written.
+    """
+    if path is not None:
+        refuse_taken(path)
+        check_writable(path)
+    folder = _folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=".bundler-"):
+            pass
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(folder)) from error
+
+
+@contextmanager
+def only_prune_of(registry: str) -> Iterator[None]:
+    """Keeps other prunes of a registry by this user out: two plans would each count on what the other removes.
+
+    Raises:
+        Unavailable: Another one is running.
+    """
+    lock = Lock(_folder() / f"{hashlib.sha256(registry.encode()).hexdigest()[:16]}.lock")
+    lock.take(registry)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_unfinished(receipt: PruneReceipt) -> Path:
+    """Writes the receipt of a prune that begins into the state folder. Returns its path.
+
+    Raises:
+        LocalStorage: It cannot be written, or would be larger than receipts may be.
+    """
+    stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.registry.replace(':', '-')}"
+    names = (f"{stem}{number}.json" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
+    for name in names:
+        path = _folder() / f"{name}.{UNFINISHED}"
+        if not os.path.lexists(path) and not os.path.lexists(_folder() / name):
+            rewrite(path, receipt)
+            return path
+    raise LocalStorage("there is no free name for a receipt", subject=str(_folder()))
+
+
+def rewrite(path: Path, receipt: PruneReceipt) -> None:
+    """Writes an unfinished receipt again.
+
+    Raises:
+        LocalStorage: It cannot be written, or would be larger than receipts may be.
+    """
+    place_durably(path, _content(receipt, path), mode=0o600)
+
+
+def finish(unfinished: Path, receipt: PruneReceipt, output: Path | None, key: PrivateKey | None) -> tuple[Path, str]:
+    """Writes a complete receipt, and removes the unfinished one. Returns its path, and the SHA-256 of its bytes.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    path = output or unfinished.with_name(unfinished.name.removesuffix(f".{UNFINISHED}"))
+    content = _content(receipt, path)
+    write_signed(path, content, key)
+    with suppress(OSError):  # the complete receipt has the same content
+        unfinished.unlink()
+    return path, hashlib.sha256(content).hexdigest()
+
+
+def _content(receipt: PruneReceipt, path: Path) -> bytes:
+    content = b"".join(receipt.to_json())
+    if len(content) > RECEIPT_BYTES:
+        raise LocalStorage(
+            "the receipt would be too large",
+            subject=str(path),
+            expected=text("at most {count:,} bytes", count=RECEIPT_BYTES),
+            actual=text("{count:,} bytes", count=len(content)),
+            hint="prune in several runs: bundler prune HOST/PREFIX, or --repository",
+        )
+    return content
+
+
+def _folder() -> Path:
+    folder = prunes_folder()
+    if folder is None:
+        raise Misuse(
+            "there is no folder for the receipt: HOME is not set, and this user has no home folder",
+            hint="set HOME to an absolute path",
+        )
+    return folder

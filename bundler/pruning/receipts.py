@@ -1,0 +1,147 @@
+"""Reads the receipts that a prune needs: of imports, for what came together; of interrupted prunes, for what is left.
+
+An unreadable receipt is an error: it may be the one that protects the images of the newest bundle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
+from bundler.core.limits import PRUNE_RECEIPTS, RECEIPT_BYTES
+from bundler.core.receipt import Receipt, parse_receipt
+from bundler.core.receipt_attachments import UNFINISHED
+from bundler.core.retention.imported import Digests, ImportedBundle, imported_bundle, joined
+from bundler.core.retention.receipt import PruneReceipt, parse_prune_receipt
+from bundler.errors import Misuse, Refused
+from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
+from bundler.pruning.receipt_file import prunes_folder
+from bundler.system import places
+from bundler.system.files import is_own, read_with_facts
+from bundler.texts import text
+
+_RECEIPT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.receipt/')
+_HEAD_BYTES = 4096
+
+
+@frozen
+class Imports:
+    """The bundles that were imported into a registry, by the receipts that were found.
+
+    Attributes:
+        bundles: The bundles, newest first.
+        receipts: The number of receipts about this registry.
+    """
+
+    bundles: tuple[ImportedBundle, ...]
+    receipts: int
+
+
+def read_imports(registry: str, given: Sequence[Path], trust: Sequence[Path], demand: Demand) -> Imports:
+    """Reads all receipts of imports into a registry.
+
+    Args:
+        registry: The host of the registry.
+        given: Receipts, or folders of them; those in the state folder of this user are read always.
+        trust: The keys for the given receipts.
+        demand: The signature that these must have.
+
+    Raises:
+        Misuse: A given path does not exist.
+        Untrusted: No trusted key has signed a given receipt.
+        Damaged, Refused, LocalStorage: A receipt cannot be read, or there are too many.
+    """
+    known: dict[Digest, Digests] = {}
+    read = (*_own_receipts(), *_given_receipts(given, trust, demand))
+    found = [each for receipt in read if (each := imported_bundle(receipt(), registry, known)) is not None]
+    return Imports(joined(found), len(found))
+
+
+def read_unfinished(registry: str) -> tuple[tuple[Path, PruneReceipt], ...]:
+    """Reads the receipts of prunes of a registry that did not end, of this user.
+
+    Raises:
+        Damaged, Refused, LocalStorage: One of them cannot be read.
+    """
+    folder = prunes_folder()
+    found = sorted(folder.glob(f"*.json.{UNFINISHED}")) if folder is not None and folder.is_dir() else []
+    receipts = [(path, parse_prune_receipt(_own_content(path), what=str(path))) for path in found]
+    return tuple((path, receipt) for path, receipt in receipts if receipt.registry == registry)
+
+
+@frozen
+class _Receipt:
+    """The file of a receipt. It is read when it is needed: many together would take much memory."""
+
+    path: Path
+    trust: Sequence[Path] | None = None
+    demand: Demand = Demand.IGNORED
+
+    def __call__(self) -> Receipt:
+        if self.trust is None:
+            return parse_receipt(_own_content(self.path), what=str(self.path))
+        file = read_signed(self.path, RECEIPT_FILE, self.trust, demand=self.demand)
+        return parse_receipt(file.content, what=str(self.path))
+
+
+def _own_receipts() -> list[_Receipt]:
+    folder = places.state_folder()
+    if folder is None or not (folder / "receipts").is_dir():
+        return []
+    found = sorted((*(folder / "receipts").glob("*.json"), *(folder / "receipts").glob(f"*.json.{UNFINISHED}*")))
+    return [_Receipt(path) for path in _bounded(found, folder / "receipts") if _is_receipt(path)]
+
+
+def _given_receipts(given: Sequence[Path], trust: Sequence[Path], demand: Demand) -> list[_Receipt]:
+    found: list[Path] = []
+    for path in given:
+        if not path.exists():
+            raise Misuse("there is no such file or folder", subject=f"--receipts {path}")
+        inside = [each for each in sorted(path.glob("*.json")) if _is_receipt(each)] if path.is_dir() else [path]
+        if not inside:
+            raise Misuse("there is no receipt in this folder", subject=f"--receipts {path}")
+        found += _bounded(inside, path)
+    return [_Receipt(path, tuple(trust), demand) for path in found]
+
+
+def _bounded(found: list[Path], folder: Path) -> list[Path]:
+    if len(found) > PRUNE_RECEIPTS:
+        raise Refused(
+            "too many receipts",
+            subject=str(folder),
+            expected=text("at most {count:,}", count=PRUNE_RECEIPTS),
+            actual=text("{count:,}", count=len(found)),
+            hint="move the oldest ones to another folder",
+        )
+    return found
+
+
+def _is_receipt(path: Path) -> bool:
+    """True if a file begins like a receipt. An empty one reserves the name of a receipt that is not written yet."""
+    try:
+        with path.open("rb") as file:
+            return _RECEIPT.match(file.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return path.is_file()  # reading it says why it cannot be read
+
+
+def _own_content(path: Path) -> bytes:
+    content, facts = read_with_facts(path, RECEIPT_BYTES)
+    if not is_own(facts):
+        raise Refused(
+            "another user could have written this receipt",
+            subject=str(path),
+            hint="move it away, or make it yours: chown and chmod go-w",
+        )
+    return content
+
+
+def leftovers_of(unfinished: Sequence[tuple[Path, PruneReceipt]]) -> Iterator[tuple[str, Digest]]:
+    """The manifests that interrupted prunes were to remove, with their repositories."""
+    for _, receipt in unfinished:
+        for each in receipt.manifests:
+            if each.outcome == UNFINISHED:
+                yield each.repository, each.descriptor.digest
