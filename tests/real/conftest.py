@@ -12,6 +12,7 @@ from bundler import cli
 from bundler.workers import Cancellation
 from tests.conftest import Ran
 from tests.support.parts import RealRegistry
+from tests.support.s3 import RealS3
 from tests.support.servers import Fault, Front
 
 MEASURED = ("test_parity.py", "test_restore.py", "test_s3.py", "test_with_tool.py")
@@ -66,3 +67,12 @@ def here(capsys, waits) -> Callable[..., Ran]:
         return Ran(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealS3]:
+    """An S3 server."""
+    server = RealS3(tmp_path_factory.mktemp("weed")).start()
+    server.wait()
+    yield server
+    server.stop()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -13,9 +16,9 @@ import pytest
 
 from bundler.core.manifest import BundleManifest, from_json
 from tests.conftest import Ran
-from tests.support import attachments, images
+from tests.support import attachments, images, s3
 from tests.support.large_registry import digests, fill, manifests, store
-from tests.support.parts import RealRegistry
+from tests.support.parts import RealRegistry, require
 from tests.support.servers import Front
 from tests.support.steps import Steps
 from tests.support.sweeps import IS_FULL
@@ -320,4 +323,66 @@ def test_a_later_backup_carries_what_is_new(here, small, target, keys, tmp_path)
     assert set(states(here("restore", *both, *restoring, "--dry-run", "--json")).values()) == {"missing"}
     assert not target.tags
     assert here("restore", *both, *restoring).code == 0
+    same_digests(small, target)
+
+
+def test_killed_backups_to_s3_and_killed_restores_end_with_the_same(weed, small, target, keys):
+    environment = s3.environment(weed.host)
+    place = f"s3://{s3.BUCKET}/backups"
+    backing_up = ["backup", small.host, "-o", place, "--key", keys[0], "--name"]
+    assert Steps([*backing_up, "counted"], environment).run().code == 0
+    for number in (8, 14):
+        assert Steps([*backing_up, "all"], environment).kill_at(number).was_killed
+        assert "backups/all/SHA256SUMS" not in weed.objects("backups/all")
+    done = Steps([*backing_up, "all"], environment).run()
+    assert done.code == 0, done.err
+    restoring = Steps(["restore", f"{place}/all", "--trust", keys[1], "--to", target.host], environment)
+    for number in (6, 12, 20):
+        assert restoring.kill_at(number).was_killed
+    done = restoring.run()
+    assert done.code == 0, done.err
+    same_digests(small, target)
+
+
+def test_the_timer_and_the_cron_line_make_whole_and_then_incremental_backups(small, target, here, keys, tmp_path):
+    require("systemd-analyze")
+    scripts = Path(__file__).parents[2] / "scripts/backup"
+    installed = {"/usr/local/lib/bundler/backup": str(scripts / "backup"), "/etc/bundler": str(tmp_path)}
+
+    def adapted(name: str) -> str:
+        text = (scripts / name).read_text()
+        for there, here in installed.items():
+            text = text.replace(there, here)
+        return text
+
+    for unit in ("bundler-backup.service", "bundler-backup.timer"):
+        (tmp_path / unit).write_text(adapted(unit))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--recursive-errors=no", tmp_path / unit], capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, ""), unit
+    settings = adapted("backup.env").replace("registry.internal:5000", small.host)
+    settings = settings.replace("/srv/backup", f"{tmp_path}/out").replace("/var/lib/node_exporter", str(tmp_path))
+    (tmp_path / "backup.env").write_text(f"{settings}\nSTATE={tmp_path}/state\nBUNDLER='{sys.executable} -m bundler'\n")
+    (tmp_path / "state").mkdir()
+    shutil.copy(keys[0], tmp_path / "backup.key")
+    shutil.copy(keys[1], tmp_path / "backup.pub")
+    (line,) = [line for line in adapted("crontab").splitlines() if not line.startswith("#")]
+    command = line.split(maxsplit=6)[6]
+
+    def nightly() -> int:
+        return subprocess.run(["sh", "-c", command], env=os.environ, timeout=100).returncode
+
+    assert nightly() == 0
+    (whole,) = (tmp_path / "out").iterdir()
+    store(small, "team/three", images.simple("three"), "1")
+    unfinished = tmp_path / "state/unfinished"
+    unfinished.write_text(f"interrupted since 1 {whole}\n")
+    assert nightly() == 0
+    (later,) = set((tmp_path / "out").iterdir()) - {whole}
+    assert later.name == "interrupted"
+    assert any(blob.is_left_out for blob in content(later).blobs)
+    assert not unfinished.exists()
+    assert 'state="not listed"' in (tmp_path / "backup.prom").read_text()
+    assert here("restore", whole, later, "--trust", keys[1], "--to", target.host, "-q").code == 0
     same_digests(small, target)

@@ -29,14 +29,6 @@ LARGE = images.image([LAYER], uncompressed=[b"large"], layer_type=images.OCI_LAY
 SMALL = images.simple("small", 300_000)
 
 
-@pytest.fixture(scope="session")
-def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealS3]:
-    server = RealS3(tmp_path_factory.mktemp("weed")).start()
-    server.wait()
-    yield server
-    server.stop()
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image list, and the layout that its images come from."""
