@@ -245,6 +245,7 @@ DOORS = {
         "keys/certificates",
         "keys/server_certificate",
     ),  # and signing_key_file.py; keys of bundles, keys of images
+    "distributed": "hooks/dask_cluster.py",  # the extra bundler[dask]
     "docker": "stores/docker_sdk.py",
     "py7zr": "bundle/seven_zip_container.py",
     "rfc3161_client": "keys/timestamps.py",  # the extra bundler[notation]

@@ -35,6 +35,7 @@ bundler import /media/stick/platform --trust builder.pub --to agent-images:/var/
 bundler import /media/stick/platform --trust builder.pub --to harbor.internal --preheat harbor=https://harbor.internal
 bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --only 'quay.io/*' --platform linux/amd64
 bundler import /mnt/platform --trust builder.pub --to registry.internal --shard 2/8 --receipt shard-2.json
+bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --dask tls://jump1.internal:8786
 """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -178,6 +179,13 @@ bundler import /mnt/platform --trust builder.pub --to registry.internal --shard 
     show_default=True,
     help="Wait so long for the jobs of a preheat; they continue without bundler.",
 )
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    default="",
+    help="Let the workers of this Dask scheduler send the images, tls://HOST:PORT or tcp://HOST:PORT. They see the "
+    "bundle under the same name. See docs/scale.md.",
+)
 @options.need_option
 @options.wait_option
 @options.key_passphrase_file_option
@@ -234,6 +242,7 @@ def import_(
     preheat_token_file: str | None,
     preheat_pull_login: str | None,
     preheat_wait: int,
+    dask: str,
     need: str | None,
     wait: bool,
     key_passphrase_file: str | None,
@@ -262,6 +271,8 @@ def import_(
     )
     if receipt_key and dry_run:
         raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
+    if wait and dask:
+        raise Misuse("workers wait for no medium; leave out --wait or --dask")
     if wait and dry_run:
         raise Misuse("--dry-run waits for no medium; leave out --wait")
     reporting = with_report.Reporting.of(report, report_language)
@@ -302,6 +313,7 @@ def import_(
         need=options.need_request(need, key),
         policies=options.image_policies(policies, notation_policies, trusted_root),
         scans=scan_options.gate(scanners, max_severity, scan_age, records, scan_trust),
+        dask=dask,
         preheat=options.preheat_request(preheats, preheat_token_file, preheat_pull_login, preheat_wait),
     )
     result = options.of_one_bundle(

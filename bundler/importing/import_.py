@@ -39,10 +39,10 @@ from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
 from bundler.importing.scanned import scanned
 from bundler.importing.selected import select
-from bundler.importing.sent import send
+from bundler.importing.sent import Sent, send
 from bundler.importing.series import checked_series
 from bundler.importing.staged import find_staged, planned_publication
-from bundler.importing.surveyed import plan, survey
+from bundler.importing.surveyed import Surveyed, plan, survey
 from bundler.importing.targets import open_target, refuse_impossible
 from bundler.importing.targets.target import Target
 from bundler.keys.scan_records import refused_by
@@ -162,6 +162,10 @@ def _imported(
             ``error`` of the result.
     """
     refuse_impossible(request)
+    if request.dask:
+        from bundler.importing.sent_by_workers import refuse_undivided
+
+        refuse_undivided(request)
     open_ = opened(request, run)
     targets = tuple(open_target(location, open_) for location in request.targets)
     try:
@@ -196,6 +200,18 @@ def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
         return replace(reached, ended=reached.ended or as_end(error))
 
 
+def _sent(surveyed: Surveyed) -> Sent:
+    """Sends, or lets workers send; or finds what shards have sent before."""
+    request = surveyed.opened.request
+    if request.is_publishing:
+        return find_staged(surveyed)
+    if not request.dask:
+        return send(surveyed)
+    from bundler.importing.sent_by_workers import send_by_workers
+
+    return send_by_workers(surveyed)
+
+
 def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | None) -> _Reached:
     reached = _Reached()
     try:
@@ -225,7 +241,7 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
             tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
             if opened.media is None:
                 series.begin(leg.target.name for leg in surveyed.legs if leg.target.tags_while_sending)
-                sent = find_staged(surveyed) if opened.request.is_publishing else send(surveyed)
+                sent = _sent(surveyed)
                 series.begin(leg.target.name for leg in surveyed.legs)
                 published = publish(sent, tags)
             else:

@@ -85,6 +85,7 @@ class ImportRequest:
         receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
         need: The need-list to write if something of the bundle is missing or damaged; None for none.
         preheat: The services that are asked to distribute the images after the tags moved; None for none.
+        dask: The address of a Dask scheduler whose workers send the images; empty to send them from here.
     """
 
     paths: tuple[BundlePath, ...]
@@ -117,6 +118,7 @@ class ImportRequest:
     receipt: ReceiptRequest | None = None
     need: NeedRequest | None = None
     preheat: PreheatRequest | None = None
+    dask: str = ""
 
     def __post_init__(self) -> None:
         """Reads the fields as `bundler.system.request_fields` does.

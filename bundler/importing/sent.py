@@ -44,14 +44,18 @@ def send(surveyed: Surveyed) -> Sent:
     """Loads images into daemons, and shares each blob with all targets that want it; then sends the other blobs."""
     opened, legs = surveyed.opened, surveyed.legs
     try:
-        legs = prepared(opened, with_whole_graphs(opened.bundle, legs))
-        legs, passed = loaded(legs)
-        if not is_over(legs, opened.run):
-            legs = _sent(opened, legs, passed)
-        legs = in_turn(legs, lambda leg: leg.target.complete(leg), opened.run)
+        legs = delivered(opened, prepared(opened, with_whole_graphs(opened.bundle, legs)))
     except (Exception, KeyboardInterrupt) as error:
         return Sent(opened, legs, as_end(error))
     return Sent(opened, legs, ended(legs))
+
+
+def delivered(opened: Opened, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """The legs of prepared targets, with all that their open images need."""
+    legs, passed = loaded(legs)
+    if not is_over(legs, opened.run):
+        legs = _sent(opened, legs, passed)
+    return in_turn(legs, lambda leg: leg.target.complete(leg), opened.run)
 
 
 def prepared(opened: Opened, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:

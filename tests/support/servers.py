@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -256,3 +257,15 @@ class Front(Endpoint):
 
 def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def client_of(request: BaseHTTPRequestHandler) -> int | None:
+    """The process on this machine that sends a request; None if it has just ended."""
+    import psutil  # comes with distributed
+
+    port = request.client_address[1]
+    for _ in range(5):  # sockets and their processes are listed one after the other
+        for each in psutil.net_connections("tcp"):
+            if each.laddr.port == port and each.pid not in (None, os.getpid()):
+                return int(each.pid)
+    return None
