@@ -26,7 +26,7 @@ from tests.support.tables import each_case
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 FORMAT = (Path(bundler.bundle.__file__).parent / "FORMAT.md").read_text()
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md", ROOT / "scripts/ci/README.md",
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md", ROOT / "scripts/ci/README.md", ROOT / "scripts/cluster/README.md",
          Path(bundler.bundle.__file__).parent / "FORMAT.md"]  # fmt: skip
 LISTS = sorted(path for path in (ROOT / "manifests").iterdir() if path.suffix in (".yaml", ".txt"))
 AROUND = Surroundings({}.get, {"TAG": "1.4"})

@@ -68,7 +68,7 @@ def merge(
     key_passphrase_file: str | None,
     is_json: bool,
 ) -> int:
-    """Merge the receipts of several imports of one bundle: each image gets its best result.
+    """Merge the receipts of several imports of one bundle, or of a folder: each image gets its best result.
 
     If this machine trusts any key, a trusted key must have signed each receipt.
     """

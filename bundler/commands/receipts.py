@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from bundler.bundle.signing import PublicKey
-from bundler.core.events import Listener, nobody
+from bundler.core.events import Listener, Noticed, nobody
 from bundler.core.frozen import frozen
 from bundler.core.joined_receipts import merged
 from bundler.core.receipt import Receipt, parse_receipt
+from bundler.core.receipt_attachments import UNFINISHED
+from bundler.errors import Misuse
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed, refuse_taken, write_signed
 from bundler.system.request_fields import path_of, paths_of
+from bundler.texts import text
 
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"
+_UNFINISHED = f".json.{UNFINISHED}"
+_MOST_FILES = 100_000
+"""In one folder: three for each of 10,000 shards, and for their repetitions."""
 
 
 @frozen
@@ -67,7 +74,7 @@ def merge_receipts(
     """Writes one receipt for several imports of one bundle.
 
     Args:
-        paths: The receipts.
+        paths: The receipts, or folders with them: all files ``*.json`` in a folder.
         output: The file to write.
         key: The key that signs the new receipt, if it is to be signed.
         trust: Public keys or folders of them; if there are any, one must have signed each receipt. Empty for the trust
@@ -76,7 +83,7 @@ def merge_receipts(
         listener: Receives remarks for people.
 
     Raises:
-        Misuse: The receipts are about different bundles, or the output exists.
+        Misuse: The receipts are about different bundles, there are none, or the output exists.
         Untrusted: One of them is not signed by a trusted key.
         Damaged: One of them is no receipt.
         LocalStorage: The output cannot be written.
@@ -85,9 +92,31 @@ def merge_receipts(
     refuse_taken(output)
     private = key.load(listener)
     demand = Demand.of(is_without_signature=is_without_signature)
-    files = [read_receipt(path, trust, demand=demand) for path in paths]
+    files = [read_receipt(path, trust, demand=demand) for path in _receipts_in(paths, listener)]
     receipt = merged([file.receipt for file in files], [file.id for file in files])
     if is_without_signature:
         receipt = replace(receipt, weakened=tuple(dict.fromkeys((*receipt.weakened, _MERGED_UNSEEN))))
     write_signed(output, receipt.to_json(), private)
     return read_receipt(output, demand=Demand.IGNORED)
+
+
+def _receipts_in(paths: Sequence[Path], listener: Listener) -> list[Path]:
+    """The files of receipts, of folders the files in them. An unfinished receipt is named and left out.
+
+    Raises:
+        Misuse: A folder has none, or too many.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        names = sorted(each.name for each in islice(path.iterdir(), _MOST_FILES))
+        receipts = [path / each for each in names if each.endswith(".json")]
+        if not receipts or len(names) == _MOST_FILES:
+            raise Misuse("the folder has no receipts" if not receipts else "too many files", subject=str(path))
+        for each in names:
+            if each.endswith(_UNFINISHED):
+                listener(Noticed(text("{path} is not merged: its import runs or was killed", path=str(path / each))))
+        found += receipts
+    return found

@@ -25,6 +25,7 @@ KINDS = ("wheels", "pyz", "deb", "image")
 NEEDED = {"deb": "dpkg-deb", "image": "mmdebstrap"}
 """The programs that some kinds need. A kind that nobody asked for is left out where its program is missing."""
 INSTALL = Path(__file__).with_name("install.sh")
+DOCKERFILE = Path(__file__).with_name("dockerfile")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def _build(request: Request, made: Path) -> None:
     targets = [Target(python, machine) for python in request.pythons for machine in request.machines]
     print(f"wheels for Python {', '.join(request.pythons)} on {', '.join(request.machines)}", file=sys.stderr)
     version = build_wheelhouse(wheels, targets, epoch=request.epoch)
-    shutil.copyfile(INSTALL, wheels / INSTALL.name)
+    for file in (INSTALL, DOCKERFILE):
+        shutil.copyfile(file, wheels / file.name)
     write_sbom(wheels, own="bundler", epoch=request.epoch)
     builders: dict[str, Callable[[Path, str], None]] = {
         "pyz": lambda libraries, machine: build_pyz(

@@ -413,8 +413,26 @@ if IS_FULL:
     def test_the_real_image_runs_in_a_daemon_without_network(dist, daemon):
         (file,) = dist.glob(f"image/*-{MACHINE}.tar")
         (loaded,) = re.findall(r"^Loaded image: (\S+)$", daemon.docker("load", "-i", str(file)).stdout, re.MULTILINE)
-        done = daemon.docker("run", "--rm", "--network", "none", loaded, "--version")
+        done = daemon.docker("run", "--rm", "--network", "none", "--user", "65532", "--read-only", loaded, "--version")
         assert re.match(r"bundler \d", done.stdout)
+
+    def test_the_dockerfile_builds_an_image_from_the_wheels_without_network(dist, disk_path):
+        """buildah builds it; a namespace without any interface keeps the network away."""
+        require("buildah", "mmdebstrap", "unshare")
+        release = re.search(r"^VERSION_CODENAME=(\w+)$", Path("/etc/os-release").read_text(), re.MULTILINE)
+        base = disk_path / "base.tar"
+        packages = "--include=python3,python3-venv"
+        made = run("mmdebstrap", "--quiet", "--variant=minbase", packages, release[1], base, TMPDIR=str(disk_path))
+        assert made.returncode == 0, made.stderr
+        buildah = f"buildah --storage-driver vfs --root {disk_path}/root --runroot {disk_path}/run"
+        script = (
+            f"container=$({buildah} from scratch) && {buildah} add -q $container {base} / && {buildah} commit -q $container base:1"
+            f" && cd {dist}/wheels && {buildah} bud --isolation chroot -f dockerfile --build-arg BASE=localhost/base:1 -t made:1 ."
+            f" && {buildah} run --isolation chroot --user 65532 $({buildah} from made:1) -- /opt/bundler/bin/bundler --version"
+        )
+        done = run("unshare", "-n", "sh", "-c", script)
+        assert re.match(r"bundler \d", done.stdout.splitlines()[-1]), done.stdout + done.stderr
+        run("sh", "-c", f"{buildah} rm --all; {buildah} rmi --all --force")
 
     def test_the_real_packages_run_in_every_python_and_all_pairs_have_their_wheels(dist, tmp_path):
         (package,) = dist.glob("deb/*_amd64.deb" if MACHINE == "x86_64" else "deb/*_arm64.deb")
