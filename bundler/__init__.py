@@ -135,6 +135,7 @@ if TYPE_CHECKING:
     )
     from bundler.core.comparison import Carried as Carried, Change as Change, Comparison as Comparison
     from bundler.core.digest import Digest as Digest
+    from bundler.core.drift import Fault as Fault, ImageDrift as ImageDrift, WantedImage as WantedImage
     from bundler.core.events import (
         Answered as Answered,
         Began as Began,
@@ -324,6 +325,8 @@ if TYPE_CHECKING:
     from bundler.serving.connections import ServedAnswer as ServedAnswer
     from bundler.serving.request import ServeRequest as ServeRequest
     from bundler.serving.serve import Served as Served, serve as serve, serve_open as serve_open
+    from bundler.standing.check import check as check
+    from bundler.standing.check_request import CheckRequest as CheckRequest, CheckResult as CheckResult
     from bundler.standing.request import (
         ReceiptsRead as ReceiptsRead,
         StatusRequest as StatusRequest,
@@ -487,6 +490,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.standing": ("Standing", "RepositoryStanding"),
+    "bundler.core.drift": ("ImageDrift", "WantedImage", "Fault"),
+    "bundler.standing.check": ("check",),
+    "bundler.standing.check_request": ("CheckRequest", "CheckResult"),
     "bundler.standing.status": ("status",),
     "bundler.standing.request": ("StatusRequest", "StatusResult", "ReceiptsRead"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS", "SEVERITIES"),

@@ -165,6 +165,7 @@ _ORDER = (
     "receipt",
     "report",
     "status",
+    "check",
     "inventory",
     "backup",
     "restore",

@@ -541,6 +541,35 @@ _ENTRIES = (
         "--verify-target sends the missing blobs, also for images whose tags exist already.",
     ),
     Advice(
+        "lost-at-registry",
+        Incomplete,
+        "the registry does not have it any more",
+        "import the bundle again with --verify-target; if it is not here, write a need-list: bundler check --need FILE",
+        "An import put it there, and it is gone: it was deleted, a garbage collection took it, or the storage of the "
+        "registry lost it. An import with --verify-target sends the missing parts again, also for images whose tags "
+        "exist. If the bundle is not here any more, `bundler check ... --need FILE` writes a need-list; the builder "
+        "makes the chunks again with `bundler fulfil`.",
+    ),
+    Advice(
+        "damaged-at-registry",
+        Damaged,
+        "the registry has other bytes than it should have",
+        "delete it in the registry's storage and restart the registry, then import the bundle again with "
+        "--verify-target",
+        "Its length or its bytes differ from its digest: the disk of the registry is damaged, or it was stopped during "
+        "a write. Most registries keep a damaged blob when the right bytes are sent again: distribution answers 201 "
+        "and changes nothing. Delete it first (in distribution blobs/sha256/XX/DIGEST/data below docker/registry/v2), "
+        "and restart the registry, because it caches blobs. Then an import with --verify-target sends it again.",
+    ),
+    Advice(
+        "moved-at-registry",
+        TagTaken,
+        "the tag points to another image than the import left there",
+        "ask who moved it; to move it back: bundler import --on-conflict replace",
+        "Another user or a later import pushed another image under this tag. That may be right: a newer bundle moves "
+        "tags too, so check the newest receipt. No need-list asks for such an image, because its parts may be there.",
+    ),
+    Advice(
         "parts-missing",
         PartsMissing,
         "the registry reports missing parts of the image, although they were pushed",

@@ -37,6 +37,11 @@ class Wanted:
     files: tuple[str, ...] = ()
 
     @property
+    def wanted(self) -> Wanted:
+        """The request itself, as `bundler.core.need_list.NeedList.wanted`."""
+        return self
+
+    @property
     def line(self) -> str:
         """The short form. It names no files: small files always come along."""
         chunks = f":C{_ranges(self.chunks)}" if self.chunks else ""

@@ -17,6 +17,7 @@ from bundler.core import roles
 from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest
+from bundler.core.need_by_blobs import with_chunks
 from bundler.core.need_line import Wanted, is_line, parse_line
 from bundler.core.need_list import NeedList, parse_need_list
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse
@@ -73,6 +74,8 @@ def ask(request: FulfilRequest, run: Run) -> Asked:
     wanted = need.wanted if isinstance(need, NeedList) else need
     copies = _copies(folders, wanted, request, run)
     _check(wanted, need, copies[0], what=request.need)
+    if wanted.blobs and isinstance(copies[0], Bundle):
+        wanted = with_chunks(wanted, copies[0].manifest)
     return Asked(request, run, wanted, copies, lists, signers)
 
 
@@ -161,8 +164,8 @@ def _check(wanted: Wanted, need: NeedList | Wanted, bundle: Bundle | LockedBundl
     if wanted.blobs and blobs is None:
         raise Misuse("the blobs of an encrypted bundle are not known without its passphrase", subject=what[:80])
     for number in wanted.blobs:
-        if blobs is not None and (number >= len(blobs) or not blobs[number].is_left_out):
-            reason = text("the bundle leaves out no blob with the number {number}", number=number)
+        if blobs is not None and number >= len(blobs):
+            reason = text("the bundle has no blob with the number {number}", number=number)
     if reason is not None:
         raise Damaged(
             text("the need-list does not fit the bundle: {reason}", reason=reason),

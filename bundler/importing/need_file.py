@@ -10,6 +10,7 @@ from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener
 from bundler.core.frozen import frozen
+from bundler.core.need_line import Wanted
 from bundler.core.need_list import NeedList
 from bundler.errors import Misuse
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
@@ -37,12 +38,12 @@ class NeedResult:
 
     Attributes:
         path: Its file; None if nothing must come again, so that nothing was written.
-        need: Its content; None in the same case.
+        need: Its content, of a receipt only the short form; None in the same case.
         key_id: The id of the key that signed it.
     """
 
     path: Path | None = None
-    need: NeedList | None = None
+    need: NeedList | Wanted | None = None
     key_id: str | None = None
 
 

@@ -10,7 +10,7 @@ from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Obtained, Pieces
 from bundler.errors import Denied, Refused, Unavailable
-from bundler.stores.answer_headers import length_of
+from bundler.stores.answer_headers import length_of, number_of
 from bundler.stores.http import Answer, error_of
 from bundler.stores.ranges import pieces_from, stated_size
 from bundler.stores.registry_uploads import Uploads
@@ -69,6 +69,21 @@ class Blobs:
             return False
         return (answer.status == 200 and length_of(answer) == descriptor.size_bytes) or self._gives_blob(descriptor)
 
+    def stated_length(self, digest: Digest) -> int | None:
+        """Returns the length of a blob by the registry's own words, 0 if it states none; None if it has no such blob.
+
+        Raises:
+            Refused, Unavailable: The registry does not say.
+        """
+        answer = self._place.head(f"{self._place.path}/blobs/{digest}", called=self._place.called(digest))
+        if answer is None:
+            return None
+        length = length_of(answer) if answer.status == 200 else None
+        if length:
+            return length
+        is_there, size = self._ask_for_a_byte(digest)
+        return (number_of(size) or 0) if is_there else None
+
     def put(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps an existing blob of this digest.
 
@@ -126,21 +141,26 @@ class Blobs:
         Cloud storage signs addresses for GET only, proxies answer HEAD without a length, and a registry may state the
         length of a link to the blob.
         """
-        path = f"{self._place.path}/blobs/{descriptor.digest}"
-        answer = self._place.registry.request("GET", path, scopes=self._place.push, headers={"Range": "bytes=0-0"})
-        if answer.status == 404:
-            answer.drain()
-            return False
-        if answer.status not in (200, 206, 416):
-            raise error_of(answer, subject=self._place.called(descriptor.digest))
-        size = stated_size(answer) or ("0" if answer.status == 416 else None)
-        answer.drop()
-        if size is None or size == str(descriptor.size_bytes):
-            return True
+        is_there, size = self._ask_for_a_byte(descriptor.digest)
+        if not is_there or size is None or size == str(descriptor.size_bytes):
+            return is_there
         self._lengths_wrong[descriptor.digest] += 1
         if self._lengths_wrong[descriptor.digest] > _WRONG_LENGTHS:
             raise self._place.damaged(descriptor, f"{size[:20]} bytes")
         return False
+
+    def _ask_for_a_byte(self, digest: Digest) -> tuple[bool, str | None]:
+        """Asks for the first byte of a blob. Returns whether it is there, and its size, if the answer states it."""
+        path = f"{self._place.path}/blobs/{digest}"
+        answer = self._place.registry.request("GET", path, scopes=self._place.push, headers={"Range": "bytes=0-0"})
+        if answer.status == 404:
+            answer.drain()
+            return False, None
+        if answer.status not in (200, 206, 416):
+            raise error_of(answer, subject=self._place.called(digest))
+        size = stated_size(answer) or ("0" if answer.status == 416 else None)
+        answer.drop()
+        return True, size
 
     def _find_out_about_mounts(self, descriptor: Descriptor) -> None:
         """Tests, with a blob that is here, how the registry answers for `SelfMounts`.

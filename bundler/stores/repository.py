@@ -160,6 +160,10 @@ class Repository:
         """True if the registry has the blob with its size."""
         return self._blobs.has(descriptor)
 
+    def blob_length(self, digest: Digest) -> int | None:
+        """Returns the length of a blob as the registry states it, 0 if it states none; None if it is not there."""
+        return self._blobs.stated_length(digest)
+
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Uploads a blob."""
         self._blobs.put(descriptor, pieces)

@@ -16,6 +16,7 @@ from bundler.core.outer_manifest import OuterManifest
 from bundler.core.preheat import preheated_document
 from bundler.errors import BundlerError, Several
 from bundler.views import scan_report
+from bundler.views.check_report import document as check_body
 from bundler.views.mirrors_report import document as mirrors_body
 from bundler.views.parity_report import parity_document, planned_parity_document
 from bundler.views.prune_document import prune_body
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from bundler.pruning.request import PlannedPrune, PruneResult
     from bundler.pruning.undo import UndoPruneResult
     from bundler.scanning.request import ScanResult
+    from bundler.standing.check_request import CheckResult
     from bundler.standing.request import StatusResult
     from bundler.stores.archive_check import ImageFacts
 
@@ -148,6 +150,11 @@ def inventory_document(result: InventoryResult) -> Document:
         "images": len(found.images),
         "notListed": [{"name": each.name, "code": each.code, "reason": each.reason} for each in found.not_listed],
     }
+
+
+def check_document(result: CheckResult) -> Document:
+    """The document that ``check --json`` prints."""
+    return {**_head("check", result.exit_code), **check_body(result), "need": _need(result.need)}
 
 
 def status_document(result: StatusResult) -> Document:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bundler.importing.results import ImageResult, ImportResult, TargetResult
     from bundler.inventories.request import InventoryResult
     from bundler.scanning.request import ScanResult
+    from bundler.standing.check_request import CheckResult
     from bundler.standing.request import StatusResult
 
 
@@ -238,6 +239,11 @@ def _of_scan(result: ScanResult) -> Iterator[Sample]:
             yield sample(metrics.SCAN_DATABASE, seconds_of(scan.scanner.database_date), scanner=name)
 
 
+def _of_check(result: CheckResult) -> Iterator[Sample]:
+    yield from (sample(metrics.IMAGES, number, state=state) for state, number in result.counts.items())
+    yield from _of_errors(fault.error for each in result.images for fault in each.faults)
+
+
 def _of_status(result: StatusResult) -> Iterator[Sample]:
     found = result.standing
     for channel in found.channels:
@@ -268,5 +274,6 @@ _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "InventoryResult": _of_inventory,
     "ScanResult": _of_scan,
     "StatusResult": _of_status,
+    "CheckResult": _of_check,
 }
 """The results that have figures of their own, by the names of their classes: no other module is loaded for that."""

@@ -92,7 +92,11 @@ def _notes(result: StatusResult) -> Iterator[Note]:
         yield Note(BAD, title, joined([each.reason for each in found.not_listed[:3]]))
     if found.gone_tags:
         title = text("Gone since their import: {tags}", tags=count(found.gone_tags, "tag"))
-        yield Note(WARN, title, text("Import their bundle again, or ask who removed them."))
+        yield Note(
+            WARN,
+            title,
+            text("See what is missing: bundler check RECEIPT. Then import the bundle again, or ask who removed them."),
+        )
     if found.moved_tags:
         title = text("Moved since their import: {tags}", tags=count(found.moved_tags, "tag"))
         yield Note(WARN, title, text("Others pushed to these names."))

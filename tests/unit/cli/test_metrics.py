@@ -24,7 +24,7 @@ from bundler.views import metrics_file
 VECTORS = Path(__file__).parents[2] / "vectors"
 TRUST = ("--trust", str(VECTORS / "keys/golden.pub"))
 LONG = {
-    "export", "verify", "parity", "repair", "sign", "copy", "spread", "import", "fulfil", "undo", "status", "inventory", "diff", "scan",
+    "export", "verify", "parity", "repair", "sign", "copy", "spread", "import", "fulfil", "undo", "status", "check", "inventory", "diff", "scan",
 }  # fmt: skip
 
 ENDLESS = {"serve"}
