@@ -246,7 +246,20 @@ if TYPE_CHECKING:
     )
     from bundler.exporting.left_out import NotCarried as NotCarried
     from bundler.exporting.request import ExportRequest as ExportRequest
+    from bundler.exporting.resolved_file import (
+        ResolvedExport as ResolvedExport,
+        ResolvedFile as ResolvedFile,
+        is_resolved_export as is_resolved_export,
+    )
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
+    from bundler.exporting.sharded import (
+        ExportedShard as ExportedShard,
+        Resolution as Resolution,
+        export_shard as export_shard,
+        read_resolved as read_resolved,
+        resolve_export as resolve_export,
+        with_resolved as with_resolved,
+    )
     from bundler.fulfilling.fulfil import fulfil as fulfil
     from bundler.fulfilling.request import (
         FulfilledChunk as FulfilledChunk,
@@ -437,6 +450,15 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.explain": ("ExplainResult", "explain"),
     "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),
     "bundler.exporting.export": ("export",),
+    "bundler.exporting.sharded": (
+        "ExportedShard",
+        "Resolution",
+        "export_shard",
+        "read_resolved",
+        "resolve_export",
+        "with_resolved",
+    ),
+    "bundler.exporting.resolved_file": ("ResolvedExport", "ResolvedFile", "is_resolved_export"),
     "bundler.exporting.images": ("images", "ImagesRequest", "ImagesResult", "ListedImage", "ListSummary"),
     "bundler.exporting.left_out": ("NotCarried",),
     "bundler.lists.listing": ("Place",),

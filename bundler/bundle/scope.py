@@ -7,6 +7,7 @@ from bundler.bundle.findings import other_files
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core.frozen import frozen
+from bundler.core.manifest import BundleManifest
 from bundler.core.shard import Shard
 from bundler.core.shards import run_of_shard
 
@@ -30,12 +31,17 @@ def scope_of(bundle: Bundle | LockedBundle, shard: Shard | None) -> Scope:
     others = other_files(bundle.sealed.sums)
     if shard is None:
         return Scope(frozenset(numbers), tuple(others))
-    chunks = bundle.manifest.chunks
-    groups = [[number] for number in numbers] if isinstance(bundle, LockedBundle) else groups_of(bundle.manifest)
-    sizes = [sum(chunks[number - 1].size_bytes for number in group) for group in groups]
-    run = run_of_shard(sizes, shard)
     own_others = run_of_shard([1] * len(others), shard)  # their sizes are not signed
-    return Scope(
-        frozenset(number for group in groups[run.start : run.stop] for number in group),
-        tuple(others[own_others.start : own_others.stop]),
-    )
+    if isinstance(bundle, LockedBundle):
+        run = run_of_shard([chunk.size_bytes for chunk in bundle.manifest.chunks], shard)
+        chunks = tuple(numbers[run.start : run.stop])
+    else:
+        chunks = chunks_of_shard(bundle.manifest, shard)
+    return Scope(frozenset(chunks), tuple(others[own_others.start : own_others.stop]))
+
+
+def chunks_of_shard(manifest: BundleManifest, shard: Shard) -> tuple[int, ...]:
+    """The numbers of the chunks of a shard: neighbours, and chunks that a cut blob joins all or none."""
+    groups = groups_of(manifest)
+    run = run_of_shard([sum(manifest.chunks[number - 1].size_bytes for number in group) for group in groups], shard)
+    return tuple(number for group in groups[run.start : run.stop] for number in group)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import click
 
 import bundler
-from bundler.cli import options, with_report
+from bundler.cli import export_hosts, options, with_report
 from bundler.cli.bundle_options import BundleFlags, bundle_options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
@@ -29,6 +32,9 @@ bundler export images.yaml -o out --key builder.key --parity 1chunk
 bundler export images.yaml -o out --key builder.key --since out/platform-2026.10 --trust builder.pub
 bundler export images.yaml -o out --key builder.key --since receipt.json --trust importer.pub
 bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wheels
+bundler export images.yaml -o resolved.json --key builder.key --resolve-only
+bundler export resolved.json -o /mnt/work --shard 2/8
+bundler export resolved.json -o /mnt/work --key builder.key --seal /mnt/work
 """
 )
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
@@ -88,6 +94,21 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
     metavar="N",
     help="Number of the bundle in its channel, for a new channel (1) or if the state was lost.",
 )
+@click.option(
+    "--resolve-only",
+    is_flag=True,
+    help="Fetch no layer: write the digests, options and plan to the new file -o FILE, signed. Several hosts make the "
+    "bundle from it; see docs/scale.md.",
+)
+@options.shard_option
+@click.option(
+    "--seal",
+    "seals",
+    multiple=True,
+    metavar="DIR",
+    help="With a file of --resolve-only: fetch nothing, take the chunks that shards have made from DIR, read all of "
+    "them, and seal the bundle. May be repeated.",
+)
 @options.jobs_option
 @metrics_option
 @with_report.report_options
@@ -109,6 +130,9 @@ def export(
     skip_refused: bool,
     channel: str | None,
     sequence: int | None,
+    resolve_only: bool,
+    shard_text: str | None,
+    seals: tuple[str, ...],
     jobs: int | None,
     report: str | None,
     report_language: str | None,
@@ -150,6 +174,19 @@ def export(
         variables=variables,
         layer_compression=layer_compression,
     )
+    shard, given = options.shard(shard_text), export_hosts.resolved_in(lists)
+    if resolve_only or shard or seals or given:
+        export_hosts.check(flags, given, is_resolving=resolve_only, shard=shard, seals=seals, report=report)
+    if given is not None:
+        request = replace(bundler.with_resolved(request, given), seals=options.paths(seals))
+    if resolve_only:
+        path = Path(flags.outputs[0])
+        resolution = with_run(lambda run: bundler.resolve_export(request, path, run), jobs=jobs, is_quiet=quiet)
+        return export_hosts.show_resolution(resolution, is_json=is_json, is_quiet=quiet)
+    if shard is not None:
+        part = shard
+        made_shard = with_run(lambda run: bundler.export_shard(request, part, run), jobs=jobs, is_quiet=quiet)
+        return export_hosts.show_shard(made_shard, is_json=is_json, is_quiet=quiet)
     result = with_run(lambda run: bundler.export(request, run), jobs=jobs, is_quiet=quiet)
     lines = (
         [*map(str, result.folders), *([made] if made else [])]

@@ -160,15 +160,17 @@ def start_line(chain: Chain, start: ExportStart) -> bytes:
             "options": dict(start.options),
             "images": {image: str(digest) for image, digest in start.images.items()},
             "missing": {image: list(why) for image, why in start.missing.items()},
-            "attachments": {
-                image: {
-                    "carried": [[str(each.subject), str(each.root), each.found, each.tag] for each in pinned.carried],
-                    "left": [list(each) for each in pinned.left],
-                }
-                for image, pinned in start.attachments.items()
-            },
+            "attachments": {image: attachments_json(pinned) for image, pinned in start.attachments.items()},
         }
     )
+
+
+def attachments_json(pinned: PinnedAttachments) -> dict[str, Any]:
+    """The attachments of one image in a journal, and in a resolved file."""
+    return {
+        "carried": [[str(each.subject), str(each.root), each.found, each.tag] for each in pinned.carried],
+        "left": [list(each) for each in pinned.left],
+    }
 
 
 def done_line(chain: Chain, number: int, chunk: DoneChunk) -> bytes:
@@ -228,11 +230,16 @@ def _start(document: dict[str, object]) -> ExportStart:
         tool=json_fields.text(document["tool"]),
         plan=json_fields.text(document["plan"]),
         missing={image: (json_fields.text(code), json_fields.text(why)) for image, (code, why) in missing.items()},
-        attachments={image: _pinned(each) for image, each in attachments.items()},
+        attachments={image: pinned_attachments(each) for image, each in attachments.items()},
     )
 
 
-def _pinned(entry: Mapping[str, Any]) -> PinnedAttachments:
+def pinned_attachments(entry: Mapping[str, Any]) -> PinnedAttachments:
+    """The attachments that `attachments_json` describes.
+
+    Raises:
+        KeyError, TypeError, ValueError, BundlerError: The entry is not valid.
+    """
     return PinnedAttachments(
         tuple(
             PinnedAttachment(Digest.parse(subject), Digest.parse(root), json_fields.text(found), json_fields.text(tag))

@@ -47,7 +47,7 @@ def series_of(session: Session, earlier: tuple[tuple[Series, str], ...]) -> Seri
             raise Misuse("--sequence needs --channel")
         return None
     check_bundle_name(request.channel)
-    if session.key is None:
+    if session.signer is None:
         raise Misuse("--channel and --unsigned cannot be used together: nobody would sign the number")
     state = _state(request.channel)
     finished = _finished(session, state)

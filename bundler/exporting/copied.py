@@ -22,6 +22,7 @@ from bundler.core.tally import Tally
 from bundler.errors import BundlerError
 from bundler.exporting.channel import reserve
 from bundler.exporting.failures import not_copied
+from bundler.exporting.gathered import refuse_other_bytes
 from bundler.exporting.media import media_folders
 from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.planned import Planned, ready_start
@@ -71,9 +72,10 @@ def copy(planned: Planned) -> Copied:
         run.cancellation.check()
         run.listener(Moved(amount_bytes))
 
-    title = "starting" if resume.is_first else "checking the partial state"
+    is_first = resume.is_first and not session.request.seals
+    title = "starting" if is_first else "checking the partial state"
     with ExitStack() as on_failure:
-        run.listener(PhaseBegan(title, 0 if resume.is_first else planned.manifest.size_bytes, in_bytes=True))
+        run.listener(PhaseBegan(title, 0 if is_first else planned.manifest.size_bytes, in_bytes=True))
         media = media_folders(planned.manifest, session.request, session.folder)
         parity = parity_plan(session.request, planned.manifest)
         more_bytes = session.tool.size_bytes + sum(group.size_bytes for group in parity)
@@ -84,6 +86,8 @@ def copy(planned: Planned) -> Copied:
         writer = _writer(planned, folder, passed)
         on_failure.callback(writer.close)
         run.listener(PhaseEnded(title))
+        if session.request.seals and isinstance(writer, BundleWriter) and isinstance(folder, StartedFolder):
+            refuse_other_bytes(writer, planned.manifest, folder.folder)
         _notice_start(planned, folder, writer)
         failed = _copy_into(writer, planned)
         if failed:
@@ -93,14 +97,19 @@ def copy(planned: Planned) -> Copied:
 
 
 def _writer(planned: Planned, folder: StartedPlace, passed: Passed) -> Writer:
-    request, run = planned.session.request, planned.session.run
+    request = planned.session.request
     if request.archive_kind is not TAR:
         assert isinstance(folder, StartedFolder), "refused at the start"
         return SevenZipWriter.resuming(folder, planned.manifest, passed, planned.session.passphrase)
+    return BundleWriter.resuming(folder, planned.manifest, passed, lanes_of(planned))
+
+
+def lanes_of(planned: Planned) -> Lanes:
+    """The lanes in which the chunks are written."""
     # Removable media are written one file after the other: many of them are slow with random writes.
-    has_holes = all(map(has_sparse_files, request.outputs))
-    count = run.jobs if has_holes and not any(map(is_removable, request.outputs)) else 1
-    return BundleWriter.resuming(folder, planned.manifest, passed, Lanes(count, has_holes))
+    outputs = planned.session.request.outputs
+    has_holes = all(map(has_sparse_files, outputs))
+    return Lanes(planned.session.run.jobs if has_holes and not any(map(is_removable, outputs)) else 1, has_holes)
 
 
 def _notice_start(planned: Planned, folder: StartedPlace, writer: Writer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bundler.exporting.copied import copy
 from bundler.exporting.finished_export import take_finished
+from bundler.exporting.gathered import gather
 from bundler.exporting.judged import judge
 from bundler.exporting.listed import list_images
 from bundler.exporting.planned import Planned, plan, preview
@@ -42,6 +43,10 @@ def export(request: ExportRequest, run: Run | None = None) -> ExportResult:
             return take_finished(_planned(session))
         if request.is_dry_run:
             return preview(_planned(session))
+        if request.seals:
+            planned = _planned(session)
+            gather(planned)
+            return seal(copy(planned))
         return seal(copy(_planned(session)))
 
 

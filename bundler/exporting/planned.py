@@ -38,6 +38,7 @@ class Planned:
         digests: The digests of the images at their sources.
         attachments: The attachments of the images that have some.
         deviations: How the bundle differs from its list.
+        entries: All images of the list, in its order.
     """
 
     session: Session
@@ -47,6 +48,7 @@ class Planned:
     digests: Mapping[Entry, Digest]
     attachments: Mapping[Entry, PinnedAttachments]
     deviations: Deviations
+    entries: tuple[Entry, ...] = ()
 
 
 def plan(judged: Judged) -> Planned:
@@ -64,7 +66,7 @@ def plan(judged: Judged) -> Planned:
             name=session.name,
             created=resolved.resume.created,
             tool=resolved.resume.tool,
-            signed=session.key is not None,
+            signed=session.signer is not None,
             missing=tuple(resolved.missing.values()),
             completes=session.request.completes,
             series=resolved.resume.series,
@@ -93,6 +95,7 @@ def plan(judged: Judged) -> Planned:
             resolved.left,
             verdicts=judged.verdicts,
         ),
+        resolved.entries,
     )
 
 

@@ -16,6 +16,8 @@ from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
 from bundler.core.policy import ImagePolicy
 from bundler.core.selection import EVERYTHING, Selection
+from bundler.core.shard import Shard
+from bundler.exporting.resolved_file import ResolvedFile
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.stores.credentials import Credentials
@@ -75,6 +77,9 @@ class ExportRequest(Request):
         tool: The folder with the tool that the bundle carries for its receiver; None for none.
         variables: Values of variables of the lists, each as ``NAME=VALUE``.
         parity: The amount of recovery data; None for none.
+        resolved: The resolved file that the images, the name and the options come from; see `bundler.read_resolved`.
+        shard: Only the chunks of this shard are made; `bundler.export_shard` sets it.
+        seals: The folders with the chunks that shards have made. Nothing is fetched.
     """
 
     lists: tuple[str, ...]
@@ -117,6 +122,9 @@ class ExportRequest(Request):
     medium_size_bytes: int | None = None
     variables: tuple[str, ...] = ()
     parity: ParityChoice | None = None
+    resolved: ResolvedFile | None = None
+    shard: Shard | None = None
+    seals: tuple[Path, ...] = ()
 
     @property
     def outputs(self) -> tuple[Path, ...]:

@@ -36,6 +36,7 @@ class Resume:
 
     Attributes:
         journal: The journal of the earlier run; None if there is none, or it is not ours.
+        started: The start of the export, by that journal or by a resolved file; None if it starts now.
         has_partial: True if an earlier run left a partial bundle, whatever its journal says.
         folder: The path of the partial bundle.
         options: The options that decide which bundle is made, in words; its images decide the rest.
@@ -51,6 +52,7 @@ class Resume:
     created: str
     tool: str
     series: Series | None = None
+    started: ExportStart | None = None
 
     @property
     def is_first(self) -> bool:
@@ -59,16 +61,16 @@ class Resume:
 
     def digest_of(self, entry: Entry) -> Digest | None:
         """The digest that an image had when the export started; None if it starts now."""
-        return self.journal.start.images[words_of(entry)] if self.journal else None
+        return self.started.images.get(words_of(entry)) if self.started else None
 
     def missing(self, entry: Entry) -> MissingImage | None:
         """An image that the export goes without since it started; None for the others."""
-        why = self.journal.start.missing.get(words_of(entry)) if self.journal else None
+        why = self.started.missing.get(words_of(entry)) if self.started else None
         return MissingImage(entry.reference, str(entry.source), *why) if why else None
 
     def attachments_of(self, entry: Entry) -> PinnedAttachments | None:
         """The attachments that an image had when the export started; None if it starts now."""
-        return self.journal.start.attachments.get(words_of(entry), PinnedAttachments()) if self.journal else None
+        return self.started.attachments.get(words_of(entry), PinnedAttachments()) if self.started else None
 
     def start(
         self,
@@ -108,7 +110,7 @@ class Resume:
         Raises:
             Misuse: It had another one.
         """
-        if self.journal is not None:
+        if self.started is not None:
             self._check_plan(bundle_manifest.plan_digest(manifest))
 
     def check(self, entries: Iterable[Entry], *, skips_missing: bool, skips_refused: bool) -> None:
@@ -122,9 +124,9 @@ class Resume:
         Raises:
             Misuse: It had another list or other options; the error says what differs.
         """
-        if self.journal is None:
+        if self.started is None:
             return
-        start = self.journal.start
+        start = self.started
         differences = start.differences(self.options, {words_of(entry): entry for entry in entries})
         refused = sum(code == REFUSED for code, _ in start.missing.values())
         missing = len(start.missing) - refused
@@ -137,7 +139,8 @@ class Resume:
             raise self._differs(text("the unfinished export here differs; {differences}", differences=shown))
 
     def _check_plan(self, plan: str) -> None:
-        if self.journal is not None and self.journal.start.plan != plan:
+        plans = {each.plan for each in (self.started, self.journal.start if self.journal else None) if each}
+        if plans - {plan}:
             raise self._differs("the plan differs from the one at the start of this export")
 
     def _differs(self, message: str) -> Misuse:
@@ -181,18 +184,21 @@ def find_resume(listed: Listed) -> Resume:
     session = listed.session
     folder, request = session.folder, session.request
     journal = folder.read_journal()
-    series = _started_series(journal, session.request) or series_of(session, listed.there.earlier)
+    resolved = request.resolved.export.start if request.resolved is not None else None
+    started = resolved or (journal.start if journal else None)
+    series = _started_series(started, session.request) or series_of(session, listed.there.earlier)
     resume = Resume(
         journal,
         folder.has_partial,
         folder.path,
         {**_options(listed), **_channel(series), **started_options(request, journal)},
-        created=journal.start.created if journal else request.created,
-        tool=journal.start.tool if journal else f"bundler {__version__}",
+        created=started.created if started else request.created,
+        tool=started.tool if started else f"bundler {__version__}",
         series=series,
+        started=started,
     )
     resume.check(listed.entries, skips_missing=request.skips_missing, skips_refused=request.skips_refused)
-    if journal is None and resume.has_partial:
+    if journal is None and resume.has_partial and not (request.seals or request.shard):
         session.run.listener(
             Noticed(
                 text(
@@ -211,7 +217,7 @@ def _options(listed: Listed) -> dict[str, str]:
         "--chunk-size": str(request.chunk_size_bytes),
         "--format": request.archive_kind.name,
         "--encrypt": "yes" if request.is_encrypted else "no",
-        "--key": session.key.id if session.key else "none",
+        "--key": session.signer or "none",
         "--layer-compression": request.layer_compression,
         **_since(listed.there),
         "--attachments": str(request.attachments),
@@ -226,9 +232,9 @@ def _channel(series: Series | None) -> dict[str, str]:
     return {_CHANNEL: f"{series.channel} {series.sequence} {series.previous or '-'}"} if series else {}
 
 
-def _started_series(journal: Journal | None, request: ExportRequest) -> Series | None:
+def _started_series(started: ExportStart | None, request: ExportRequest) -> Series | None:
     """The place that the bundle had when its export started, if the channel is the same; the number never changes."""
-    words = journal.start.options.get(_CHANNEL, "").split() if journal else []
+    words = started.options.get(_CHANNEL, "").split() if started else []
     if len(words) != 3 or words[0] != request.channel or request.sequence not in (None, int(words[1])):
         return None
     return Series(words[0], int(words[1]), None if words[2] == "-" else words[2])

@@ -18,6 +18,7 @@ from bundler.core.frozen import frozen
 from bundler.core.image_list import ImageList, ListEntry, NoImage
 from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.core.s3_path import S3Path
+from bundler.core.shard import Shard
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, notice_no_images, read_lists
 from bundler.exporting.media import place_of
@@ -47,6 +48,7 @@ class Session:
         scratch: The place for temporary data.
         tool: The tool that the bundle carries. The run that seals decides about it, so no journal has it.
         no_images: The parts of the lists that are no images.
+        signer: The id of the key that signs, or will sign what shards make; None for an unsigned bundle.
     """
 
     request: ExportRequest
@@ -59,6 +61,7 @@ class Session:
     scratch: Scratch
     tool: Tool = NO_TOOL
     no_images: tuple[NoImage, ...] = ()
+    signer: str | None = None
 
 
 @contextmanager
@@ -94,6 +97,8 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
 def _checked(request: ExportRequest, run: Run) -> Session:
     if request.is_restarted and request.is_dry_run:
         raise Misuse("--restart deletes partial state, and --dry-run changes nothing; give one of them")
+    if request.seals and request.resolved is None:
+        raise Misuse("--seal needs the file of --resolve-only in place of lists")
     if not request.lists and not request.images:
         raise Misuse.of_field("lists", expected=">= 1", actual="0")
     if request.layer_compression not in LAYER_COMPRESSIONS:
@@ -106,19 +111,28 @@ def _checked(request: ExportRequest, run: Run) -> Session:
         _check_for_s3(request)
     if request.parity is not None:
         _check_parity(request)
-    key = _signing_key(request, run)
+    key = None if request.shard is not None else _signing_key(request, run)
+    signer = key.id if key else None
+    if request.resolved is not None:
+        request.resolved.refuse_other_signer(key)
+        signer = request.resolved.export.key_id if request.shard is not None else signer
     images = ImageList(request.name, request.images)
     if request.lists:
         images = read_lists(request.lists, name=request.name, platforms=request.platforms, variables=request.variables)
         notice_no_images(images.no_images, run.listener)
     name = images.name or _name_of_source(request, run)
-    folder = folder_of(request, name)
+    folder = folder_of(request, f"{name}.{_ending(request.shard)}" if request.shard is not None else name)
     if request.key_path is not None:
         further = (output / name for output in request.further_outputs)
         refuse_on_medium(request.key_path, locals_of((folder.path, folder.final_path, *further)))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     tool = NO_TOOL if request.tool is None else read_tool(request.tool, lambda _: run.cancellation.check())
-    return Session(request, run, name, images.entries, key, None, folder, scratch, tool, images.no_images)
+    return Session(request, run, name, images.entries, key, None, folder, scratch, tool, images.no_images, signer)
+
+
+def _ending(shard: Shard) -> str:
+    """The ending of the folder with the chunks of a shard."""
+    return f"shard-{shard.number}-of-{shard.count}"
 
 
 def folder_of(request: ExportRequest, name: str) -> BundlePlace:

@@ -61,6 +61,7 @@ from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
 from bundler.core.yaml_documents import documents
 from bundler.errors import BundlerError, Damaged, Refused, Untrusted
+from bundler.exporting.resolved_file import parse_resolved_export
 from bundler.importing.named_files import parse_failed_list
 from bundler.keys import certificates
 from bundler.keys.image_keys import load_image_key
@@ -131,6 +132,11 @@ def journal(data: bytes) -> None:
 def json_document(data: bytes) -> None:
     value = strict_json.loads(data, what="test")
     assert strict_json.loads(strict_json.canonical(value), what="test") == value
+
+
+def resolved_export(data: bytes) -> None:
+    found = parse_resolved_export(data, what="test")
+    assert parse_resolved_export(found.to_json(), what="test").to_json() == found.to_json()
 
 
 def need_list(data: bytes) -> None:
@@ -550,6 +556,7 @@ TARGETS: dict[str, Target] = {
     "reference": reference,
     "referrers": referrers,
     "registry-answer": registry_answer,
+    "resolved-export": resolved_export,
     "sbom": sbom,
     "selection": selection,
     "scan-kept": kept_verdicts,

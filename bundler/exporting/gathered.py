@@ -1,0 +1,109 @@
+"""Gathered: the chunks that several hosts have made are in the partial bundle. Nothing of them is trusted yet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from bundler.bundle.held_media import Held
+from bundler.bundle.writer import BundleWriter
+from bundler.core import roles
+from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.manifest import BundleManifest, Chunk
+from bundler.errors import Damaged, Incomplete, LocalStorage
+from bundler.exporting.planned import Planned
+from bundler.texts import some, text
+
+
+def gather(planned: Planned) -> None:
+    """Moves the chunks into the partial bundle, from the folders of the request or of shards in them.
+
+    A file on another file system, of another user, or on a read-only medium is copied. The writer reads every byte
+    afterwards, so what is here is not checked.
+
+    Raises:
+        Incomplete: A chunk is in none of the folders.
+        LocalStorage: A chunk cannot be moved or copied.
+    """
+    session, run = planned.session, planned.session.run
+    target = session.folder.path
+    assert isinstance(target, Path), "S3 was refused"
+    chunks, missing = planned.manifest.chunks, []
+    places = tuple(_folders(session.request.seals, session.name))
+    run.listener(PhaseBegan("gathering chunks", len(chunks), in_bytes=False))
+    try:
+        target.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for chunk in chunks:
+            run.cancellation.check()
+            if not _is_chunk(target / chunk.file, chunk):
+                found = next((place / chunk.file for place in places if _is_chunk(place / chunk.file, chunk)), None)
+                if found is None:
+                    missing.append(chunk.file)
+                else:
+                    _bring(found, target / chunk.file)
+            run.listener(Moved(1))
+        for place in places:
+            _remove_empty(place)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(target)) from error
+    run.listener(PhaseEnded("gathering chunks"))
+    if missing:
+        raise Incomplete(
+            text("chunks are missing: {files}", files=some(missing, most=8)),
+            subject=session.name,
+            hint="run the shards that make them, and give their folders: --seal DIR",
+        )
+
+
+def refuse_other_bytes(writer: BundleWriter, manifest: BundleManifest, folder: Held) -> None:
+    """Makes sure that the chunks have the bytes of the plan, which the writer has read and hashed.
+
+    Raises:
+        Damaged: Some have others; they are removed.
+    """
+    blobs = [blob for blob in manifest.blobs if not writer.has_blob(blob.descriptor)]
+    wrong = sorted({piece.chunk for blob in blobs for piece in blob.stored.pieces})
+    if wrong:
+        files = [manifest.chunks[number - 1].file for number in wrong]
+        for file in files:
+            folder.remove(file)
+        raise Damaged(
+            text("the bytes of chunks differ from the plan; they were removed: {files}", files=some(files, most=8)),
+            subject=manifest.name,
+            hint="run the shards that make them again, then the same command",
+        )
+
+
+def _folders(given: Sequence[Path], name: str) -> Iterator[Path]:
+    for folder in given:
+        yield folder
+        yield from sorted(folder.glob(f"{name}.shard-*-of-*"))
+
+
+def _remove_empty(place: Path) -> None:
+    """Removes the folder of a shard if all of its chunks were moved, so that the shard can be run again."""
+    if ".shard-" not in place.name or any(roles.is_chunk(each.name) for each in place.iterdir()):
+        return
+    with suppress(OSError):
+        (place / roles.SUMS.file).unlink()
+        place.rmdir()
+
+
+def _is_chunk(path: Path, chunk: Chunk) -> bool:
+    try:
+        facts = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(facts.st_mode) and facts.st_size == chunk.size_bytes
+
+
+def _bring(source: Path, target: Path) -> None:
+    if source.lstat().st_uid == os.geteuid():
+        with suppress(OSError):  # another file system, or one that is read-only
+            os.rename(source, target)
+            return
+    shutil.copyfile(source, target, follow_symlinks=False)
