@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 import bundler
@@ -122,7 +124,12 @@ def check(
         network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
     )
-    result = with_run(lambda run: bundler.check(request, run), jobs=jobs, is_quiet=quiet)
+    result = options.of_one_bundle(
+        lambda chosen: with_run(
+            lambda run: bundler.check(replace(request, paths=chosen), run), jobs=jobs, is_quiet=quiet
+        ),
+        request.paths,
+    )
     lines = [] if quiet and not result.exit_code else check_report.lines(result, is_verbose=verbose)
     show(lines, documents.check_document(result) if is_json else {}, is_json=is_json)
     return result.exit_code

@@ -83,6 +83,8 @@ class _Comparison:
         self._faults = Faults(wanted.place.partition("/")[0], run)
         self._lock = threading.Lock()
         self._trees: dict[Key, _Tree] = {}
+        self._lengths: dict[Key, int] = {}
+        """The lengths of roots, by the answers for their tags."""
 
     def result(self) -> Compared:
         self._ask_for_tags()
@@ -143,6 +145,9 @@ class _Comparison:
                 self._faults.note_own(number, _lost(name))
             elif found.digest != image.root:
                 self._faults.note_own(number, _moved(name, image.root, found.digest))
+            else:
+                with self._lock:
+                    self._lengths[image.name.repository, found.digest] = found.size_bytes
         self._run.listener(Moved(1))
 
     # Manifests
@@ -168,6 +173,8 @@ class _Comparison:
         if self._is_deep:
             self._faults.tried(key, partial(self._manifest, key))
             return
+        if self._lengths.get(key) == part.size_bytes:
+            return  # its tag has just led to it
         called = self._faults.called(key)
 
         def look() -> None:

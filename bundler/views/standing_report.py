@@ -28,10 +28,10 @@ def lines(result: StatusResult, *, is_verbose: bool) -> list[str]:
     shown = [
         fact(said("registry"), escaped(found.place) or translated(ALL_RECEIPTS)),
         fact(said("holds"), translated(totals(found))),
-        fact(said("receipts"), translated(receipt_words(result))),
+        fact(said("receipts"), escaped(translated(receipt_words(result)))),
     ]
     for number, channel in enumerate(found.channels):
-        line = translated(arrival_words(found, channel))
+        line = escaped(translated(arrival_words(found, channel)))
         shown.append(fact_below(line) if number else fact(said("arrived"), line))
     if found.unneeded is not None and found.unneeded.listed:
         shown.append(fact(said("not needed"), translated(unneeded_words(found.unneeded))))

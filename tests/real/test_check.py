@@ -153,6 +153,17 @@ def test_after_an_import_all_is_whole(check, registry, imported, tmp_path):
     assert check(where, subject=small).json["asked"] == check(where).json["asked"]
 
 
+def test_a_root_that_its_tag_has_shown_is_not_asked_for_again_and_nothing_is_changed(
+    here, registry, imported, fronts, tmp_path
+):
+    front = fronts(registry())
+    small = imported.small_files(tmp_path / "small")
+    assert here("check", small, "--to", front.host, "--trust", imported.public).code == 0
+    counted = [front.count("HEAD", f"/manifests/{digest}") for digest in (CUT.digest, MULTI.children[0].digest)]
+    assert counted == [0, 1]
+    assert [front.count(method, "") for method in ("PUT", "POST", "PATCH", "DELETE")] == [0, 0, 0, 0]
+
+
 def test_a_moved_tag_is_named_and_needs_a_decision_no_bytes(check, registry, tmp_path):
     where = registry()
     other = images.simple("other")

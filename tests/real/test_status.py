@@ -104,11 +104,14 @@ def test_without_receipts_those_of_own_imports_are_used(here, registry, keys, tm
 
 def test_a_clock_before_the_newest_receipt_is_a_warning(here, registry, tmp_path):
     receipt = tmp_path / "receipts" / "1.json"
-    edit(receipt, finished="2099-01-01T00:00:00Z")
+    bundle = {**json.loads(receipt.read_text())["bundle"], "name": "odd \x1b[31m \u202e name"}
+    edit(receipt, finished="2099-01-01T00:00:00Z", bundle=bundle)
     ran = here("status", receipt)
     assert ran.code == 0, ran.err
     assert "the clock of this machine shows a time before" in ran.out
     assert "age unknown" in ran.out
+    assert r"odd \x1b[31m \x202e name" in ran.out
+    assert not {"\x1b", "\u202e"} & set(ran.out)
 
 
 def test_wrong_subjects_are_errors_that_ask_nobody(here, tmp_path):
