@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import hashlib
 import json
 import multiprocessing
@@ -156,6 +157,90 @@ def news_of(folder: Path, images: int, changed: int) -> None:
         shutil.rmtree(folder / name)
 
 
+class Storage:
+    """The storage of a docker-registry that is being made, file by file: a push of so many images takes longer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "docker/registry/v2"
+        self.blobs: dict[str, int] = {}
+
+    def blob(self, content: bytes, media_type: str) -> dict[str, object]:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in self.blobs:
+            self.blobs[digest] = len(content)
+            self._write(f"blobs/sha256/{digest[:2]}/{digest}/data", content)
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
+
+    def image(self, repository: str, tag: str, *layers: dict[str, object]) -> tuple[str, list[str]]:
+        """An image with its links. Returns its digest, and those of its config and layers."""
+        config = self.blob(json.dumps({"os": "linux", "architecture": "amd64", "name": tag}).encode(), CONFIG)
+        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": list(layers)}
+        digest = str(self.blob(json.dumps(document).encode(), MANIFEST)["digest"])
+        blobs = [str(each["digest"]) for each in (config, *layers)]
+        place, hex_ = f"repositories/{repository}", digest.removeprefix("sha256:")
+        for each in blobs:
+            self._write(f"{place}/_layers/{each.replace(':', '/')}/link", each.encode())
+        manifests = f"{place}/_manifests"
+        for link in (f"revisions/sha256/{hex_}", f"tags/{tag}/current", f"tags/{tag}/index/sha256/{hex_}"):
+            self._write(f"{manifests}/{link}/link", digest.encode())
+        return digest, blobs
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def standing_of(folder: Path, tags: int) -> None:
+    """Measures what looks at a whole registry: 100 tags in each repository, each with an own layer and a shared one."""
+    from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
+    from tests.support.parts import RealRegistry
+
+    (folder / "registry").mkdir()
+    registry = RealRegistry(folder / "registry")
+    storage, shared, found = Storage(registry.storage), bytes(4096), []
+    for number in range(tags):
+        own = storage.blob(f"{number:032d}".encode() * 128, LAYER)
+        repository, tag = f"team/image-{number // 100}", f"1.{number % 100}"
+        found.append((repository, tag, *storage.image(repository, tag, storage.blob(shared, LAYER), own)))
+    registry.start()
+    digests = {f"sha256:{digest}": number for number, digest in enumerate(storage.blobs)}
+    images = tuple(
+        ReceiptImage(
+            f"registry.example.com/{repository}:{tag}",
+            f"{registry.host}/{repository}:{tag}",
+            digest,
+            "pushed",
+            1,
+            blobs=tuple(digests[each] for each in blobs),
+        )
+        for repository, tag, digest, blobs in found
+    )
+    receipt = folder / "receipt.json"
+    start = "2026-01-01T00:00:00Z"
+    target = ReceiptTarget(registry.host, "registry", 1, images)
+    made = Receipt("t", "ab" * 32, "made", (), (), (), "o", "h", start, start, 0, None, (target,))
+    made = dataclasses.replace(made, blobs=tuple(digests), blob_sizes=tuple(storage.blobs.values()))
+    receipt.write_bytes(made.to_json())
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    prom, title = folder / "run.prom", f"{tags} tags"
+    inventory = ("inventory", registry.host, "-o")
+    try:
+        for name, command in (
+            ("inventory", (*inventory, folder / "inventory.json")),
+            ("inventory again", (*inventory, folder / "again.json")),
+            ("status", ("status", registry.host, receipt, "--report", folder / "status.html")),
+            ("status of the receipt alone", ("status", receipt)),
+            ("check", ("check", receipt, "--insecure-no-signature")),
+            ("check --deep", ("check", receipt, "--insecure-no-signature", "--deep")),
+        ):
+            measure(f"{name}, {title}", *command, "--metrics", prom)
+            answers = [line for line in prom.read_text().splitlines() if line.startswith("bundler_registry_responses{")]
+            print(f"{'':<44}{sum(int(line.split()[-1]) for line in answers)} requests", flush=True)
+    finally:
+        registry.stop()
+
+
 def _chunk_bytes(bundle: Path) -> int:
     return sum(path.stat().st_size for path in bundle.glob("chunk-*"))
 
@@ -225,6 +310,7 @@ def main() -> None:
     parser.add_argument("--blobs", type=int, nargs="*", default=[12_500, 50_000], help="blobs, ten for each image")
     parser.add_argument("--planned", type=int, default=200, help="GiB that are planned only")
     parser.add_argument("--news", type=int, default=200, help="images of 20,000 that change in an export --since")
+    parser.add_argument("--tags", type=int, default=20_000, help="tags of a registry that is looked at")
     parser.add_argument("--dir", type=Path, help="where there is room for twice the layer; default: $TMPDIR")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.dir) as work:
@@ -243,6 +329,10 @@ def main() -> None:
         if options.news:
             (folder / "series").mkdir()
             news_of(folder / "series", 20_000, options.news)
+        if options.tags:
+            (folder / "standing").mkdir()
+            standing_of(folder / "standing", options.tags)
+            shutil.rmtree(folder / "standing")
         for number, layers in [(n, 1) for n in options.images] + [(n // 10, 8) for n in options.blobs]:
             layout = Layout(folder / "layout")
             title = many(layout, number, layers)
