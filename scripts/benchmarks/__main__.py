@@ -19,7 +19,9 @@ import benchmarks
 import bundler
 from benchmarks.contestants import BUNDLER, Bundler, Contestant, Curl, Keys, Skopeo
 from benchmarks.corpus import Corpus, read_corpus
-from benchmarks.measuring import GIB, MIB, BenchError, Runner, own_peak_bytes
+from benchmarks.machine import Memory, servers_at
+from benchmarks.measuring import GIB, MIB, QUIET_CORES, BenchError, Runner, own_peak_bytes
+from benchmarks.peers import missing_peers, peers_here
 from benchmarks.registry import OwnRegistry
 from benchmarks.report import Report, about, write_into
 from benchmarks.rounds import Bench
@@ -32,9 +34,13 @@ SCRIPTS = Path(__file__).resolve().parent
 ROOM = 5
 """The free space to require, in sizes of the images: skopeo's layout, its chunks, their unpacked form, a registry."""
 METHOD = """\
-wall       monotonic clock around one process tree, started after os.sync() so that no earlier write-back disturbs it;
-           only bundler's export waits until all that it wrote is on the device. best: the fastest round; if it is
-           far from the median, the machine was busy with other things
+wall       monotonic clock around one process tree, started after os.sync() so that no earlier write-back disturbs it.
+           best: the fastest round that counts
++sync      wall, and the time of `sync -f` after it: bundler's export alone waits until its bytes are on the device
+others     processors that other processes and the kernel used then, from /proc/stat, without the registries.
+           Rounds with more than {quiet} are left out; rounds: those that count, of all. With none, all count, and no
+           target is judged by them
+memory     {memory}
 CPU        user + system of that tree, from wait4; the registry's own CPU is not in it
 peak RSS   largest single process of the tree, from wait4; never below this script's own peak ({own_mib:.0f} MiB)
 written    bytes that the tree dirtied for a storage device, from wait4 (ru_oublock); kernel's count, whole pages
@@ -46,7 +52,10 @@ skopeo     export: skopeo copy --all of each image to one OCI layout; tar | spli
            --preserve-digests; it has to convert the manifests of those in Docker's ({docker_images} of {images} here)
 curl       export: GET of each unique blob, 2 at a time, no hash. import: POST for each, then PUT of each, 2 at a time,
            no hash, no manifests, no tags, largest first; the fewest processes that can do it: one curl for each step
-openssl    openssl dgst -sha256 of the bundle's chunks, shared out to two processes by size
+peers      imgpkg: copy --lock --to-tar; copy --tar --to-repo, one repository without tags. crane: pull --format=oci,
+           all into one layout; push, a layout of each image. regctl: image copy of each, to and from one layout. Where
+           they are on PATH (not here: {missing}); none of them checks or signs what it carries
+openssl    openssl dgst -sha256 of the bundle's chunks, shared out to two processes by size. sha256sum: -c SHA256SUMS
 checked    after each import, untimed: every tag (of skopeo's, if not converted, and curl's blobs) is as at the source
 figures    medians of {rounds} rounds in turns, every second round backwards; each column by itself;
            ratios are ratios of medians of wall time"""
@@ -61,6 +70,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="default: 3")
     parser.add_argument("--cold", action="store_true", help="drop the inputs of each import and verify from the page "
                         "cache beforehand, instead of reading them into it")  # fmt: skip
+    parser.add_argument("--as-is", action="store_true", help="do not fill free memory with clean cache before each "
+                        "timed step")  # fmt: skip
     parser.add_argument("--workdir", type=Path, metavar="DIR", help="where the temporary folder is made")
     parser.add_argument("--slow", action="store_true", help="also with a medium of 20 MB/s and a registry 50 ms away")
     parser.add_argument("--scan", action="store_true", help="also a scan by a clamd that is started here")
@@ -69,7 +80,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, every round included")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the result into a page, between its two marks")
-    parser.add_argument("--check", action="store_true", help="exit 1 if a target of docs/performance.md is missed")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed, or has no quiet round")
     options = parser.parse_args(arguments)
     if bool(options.images) != bool(options.registry):
         parser.error("--images and --registry go together")
@@ -135,14 +146,15 @@ def read_once(runner: Runner, corpus: Corpus, work: Path) -> None:
     shutil.rmtree(work / "warm")
 
 
-def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: Path) -> Report:
+def measure(options: argparse.Namespace, runner: Runner, memory: Memory, corpus: Corpus, work: Path) -> Report:
     """Measures everything, once the images are known."""
     check_room(work, corpus)
     described = about(work)
     compileall.compile_dir(Path(bundler.__file__).parent, quiet=2)
     keys = make_keys(work)
     ours = Bundler(runner, corpus, keys, work / "list.txt")
-    contestants: tuple[Contestant, ...] = (ours, Skopeo(runner, corpus, keys), Curl(runner, corpus))
+    peers = peers_here(runner, corpus)
+    contestants: tuple[Contestant, ...] = (ours, *peers, Skopeo(runner, corpus, keys), Curl(runner, corpus))
     read_once(runner, corpus, work)
     samples = Bench(work, runner, contestants, ours, options.cold).run(options.rounds)
     slow = tuple(run_slow(ours, corpus, runner, work)) if options.slow else ()
@@ -153,8 +165,11 @@ def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: P
     method = METHOD.format(
         own_mib=own_peak_bytes() / MIB,
         inputs=inputs,
+        memory=memory,
+        quiet=QUIET_CORES,
         rounds=options.rounds,
         images=len(corpus.images),
+        missing=", ".join(missing_peers()) or "none",
         docker_images=sum(not image.root.is_oci for image in corpus.images),
     )
     return Report(described, method, corpus, samples, slow, scanned, served, in_s3)
@@ -163,14 +178,17 @@ def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: P
 def run(options: argparse.Namespace) -> Report:
     """Does one whole run, with the images that were named or with those made here."""
     with work_folder(options.workdir, is_kept=options.keep) as work, contextlib.ExitStack() as servers:
-        runner = Runner(work / "log")
+        memory = Memory(work)
+        runner = Runner(work / "log", None if options.as_is else memory)
         if options.images:
             names = [line.strip() for line in options.images.read_text().splitlines()]
             corpus = read_corpus(options.registry, [name for name in names if name and not name.startswith("#")])
         else:
             source = servers.enter_context(OwnRegistry(work / "source"))
             corpus = own_corpus(runner, source.host, work)
-        return measure(options, runner, corpus, work)
+        for server in servers_at([corpus.host]):
+            servers.enter_context(runner.counting(server))
+        return measure(options, runner, memory, corpus, work)
 
 
 def main() -> int:
@@ -189,7 +207,7 @@ def main() -> int:
         write_into(options.write, report)
     missed = [target.name for target in report.targets if not target.is_met]
     if options.check and missed:
-        print(f"missed: {', '.join(missed)}", file=sys.stderr)
+        print(f"missed, or not judged: {', '.join(missed)}", file=sys.stderr)
     return 1 if options.check and missed else 0
 
 

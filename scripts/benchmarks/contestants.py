@@ -260,6 +260,11 @@ def escaped(value: str) -> str:
     return value.replace('"', '\\"')
 
 
+def check_sums(runner: Runner, bundle: Path) -> Measured:
+    """Checks the files of a bundle as an auditor does."""
+    return runner.timed_script([f"cd {quoted(bundle)}", "sha256sum --quiet -c SHA256SUMS"])
+
+
 def hash_pair(runner: Runner, chunks: Sequence[Path]) -> Measured:
     """Hashes some files with two openssl processes: the least that a check of them costs on two cores."""
     shares: list[list[Path]] = [[], []]

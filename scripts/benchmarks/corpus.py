@@ -108,6 +108,12 @@ def check_tag(image: Image, host: str, *, is_same: bool = True) -> None:
         raise BenchError(f"{image.name} is not at the target as it should be")
 
 
+def check_digest(image: Image, host: str, repository: str) -> None:
+    """Raises unless a repository has the manifest or index of an image."""
+    if ask(host, "HEAD", f"/v2/{repository}/manifests/{image.root.digest}")[0] != http.client.OK:
+        raise BenchError(f"{image.name} is not at the target as it should be")
+
+
 def check_blobs(corpus: Corpus, host: str) -> None:
     """Raises unless a registry has all blobs."""
     for blob in corpus.blobs:

@@ -1,4 +1,4 @@
-"""Runs process trees and measures them."""
+"""Runs process trees and measures them, with what else the machine does at the same time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.machine import BUSY_ERROR_SECONDS, Memory, busy_seconds, cpu_seconds
+
+QUIET_CORES = 0.4
+"""A run is quiet if other processes used less of the processors. The kernel's write-back of our own files is in it."""
 GIB = 1 << 30
 MIB = 1 << 20
 
@@ -30,13 +34,31 @@ class Measured:
     cpu_seconds: float
     peak_rss_bytes: int
     written_bytes: int
+    sync_seconds: float
+    """The time that a sync of its file system takes after the end."""
+    other_cores: float
+    """The processors that other processes used at the same time."""
+
+    @property
+    def durable_seconds(self) -> float:
+        """The time until all is on the device."""
+        return self.wall_seconds + self.sync_seconds
+
+    @property
+    def is_quiet(self) -> bool:
+        """True if other processes did little."""
+        return self.other_cores <= QUIET_CORES
 
     def __add__(self, other: Measured) -> Measured:
+        wall_seconds = self.wall_seconds + other.wall_seconds
+        others_seconds = self.other_cores * self.wall_seconds + other.other_cores * other.wall_seconds
         return Measured(
-            self.wall_seconds + other.wall_seconds,
+            wall_seconds,
             self.cpu_seconds + other.cpu_seconds,
             max(self.peak_rss_bytes, other.peak_rss_bytes),
             self.written_bytes + other.written_bytes,
+            self.sync_seconds + other.sync_seconds,
+            others_seconds / wall_seconds,
         )
 
     @classmethod
@@ -47,14 +69,24 @@ class Measured:
             median(each.cpu_seconds for each in rounds),
             int(median(each.peak_rss_bytes for each in rounds)),
             int(median(each.written_bytes for each in rounds)),
+            median(each.sync_seconds for each in rounds),
+            median(each.other_cores for each in rounds),
         )
 
 
 class Runner:
     """Runs process trees and measures them; their output goes to one log file."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, memory: Memory | None = None) -> None:
+        """Does nothing yet.
+
+        Args:
+            log: The log file, on the file system of everything that is written.
+            memory: The memory to fill before each run; None to leave it as it is.
+        """
         self._log = log
+        self._memory = memory
+        self._servers: set[int] = set()
         self._environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         self._environment["XDG_STATE_HOME"] = str(log.parent / "state")  # for the receipts of imports
 
@@ -69,8 +101,10 @@ class Runner:
             BenchError: It failed.
         """
         os.sync()
+        if self._memory:
+            self._memory.fill()
         with self._log.open("wb") as log, (output or Path(os.devnull)).open("wb") as kept:
-            began = time.perf_counter()
+            busy, served, began = busy_seconds(), self._served_seconds(), time.perf_counter()
             child = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -81,14 +115,42 @@ class Runner:
             )
             _, status, usage = wait_for(child)
             wall_seconds = time.perf_counter() - began
+        own_seconds = usage.ru_utime + usage.ru_stime
+        others_seconds = busy_seconds() - busy - own_seconds - (self._served_seconds() - served)
+        sync_seconds = self._sync()
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise BenchError(f"exit {child.returncode} of {shlex.join(argv)[:2000]}\n{tail_of(self._log)}")
-        return Measured(wall_seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, usage.ru_oublock * 512)
+        return Measured(
+            wall_seconds,
+            own_seconds,
+            usage.ru_maxrss * 1024,
+            usage.ru_oublock * 512,
+            sync_seconds,
+            max(0.0, others_seconds - BUSY_ERROR_SECONDS) / wall_seconds,
+        )
 
     def timed_script(self, lines: Sequence[str]) -> Measured:
         """Runs lines of bash as one process tree. The first failure ends it."""
         return self.timed(["bash", "-c", "\n".join(("set -euo pipefail", *lines))])
+
+    @contextlib.contextmanager
+    def counting(self, server: int) -> Iterator[None]:
+        """Takes a process for one that works for the runs, until the context ends."""
+        self._servers.add(server)
+        try:
+            yield
+        finally:
+            self._servers.discard(server)
+
+    def _served_seconds(self) -> float:
+        return sum(map(cpu_seconds, self._servers))
+
+    def _sync(self) -> float:
+        """Waits until all that was written is on the device."""
+        began = time.perf_counter()
+        subprocess.run(["sync", "-f", str(self._log.parent)], check=True)
+        return time.perf_counter() - began
 
     def forget_files(self, folder: Path) -> None:
         """Drops all files of a folder from the page cache."""

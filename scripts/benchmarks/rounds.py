@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.contestants import Bundler, Contestant, hash_pair
+from benchmarks.contestants import Bundler, Contestant, check_sums, hash_pair
 from benchmarks.measuring import Measured, Runner, cool, files_in, warm
 from benchmarks.registry import OwnRegistry
 
@@ -28,15 +28,26 @@ class Samples:
         """Adds one measurement."""
         self.by_subject.setdefault((phase, name), []).append(measured)
         if phase not in START_UPS:
-            print(f"  {phase} {name}: {measured.wall_seconds:.2f} s", file=sys.stderr)
+            left_out = "" if measured.is_quiet else ", left out"
+            others = f"others {measured.other_cores:.2f} cores{left_out}"
+            print(f"  {phase} {name}: {measured.wall_seconds:.2f} s, {others}", file=sys.stderr)
+
+    def has(self, phase: str, name: str) -> bool:
+        """True if it was measured: not all contestants are on each machine."""
+        return (phase, name) in self.by_subject
+
+    def quiet(self, phase: str, name: str) -> list[Measured]:
+        """The rounds in which other processes did little."""
+        return [each for each in self.by_subject[phase, name] if each.is_quiet]
 
     def median(self, phase: str, name: str) -> Measured:
-        """The median of all rounds."""
-        return Measured.median_of(self.by_subject[phase, name])
+        """The median of the quiet rounds; of all, if there is none."""
+        return Measured.median_of(self.quiet(phase, name) or self.by_subject[phase, name])
 
-    def ratio(self, phase: str, name: str, other: str) -> float:
-        """The ratio of wall times."""
-        return self.median(phase, name).wall_seconds / self.median(phase, other).wall_seconds
+    def ratio(self, phase: str, name: str, other: str, *, is_durable: bool = False) -> float:
+        """The ratio of wall times, or of the times until all is on the device."""
+        one, two = self.median(phase, name), self.median(phase, other)
+        return one.durable_seconds / two.durable_seconds if is_durable else one.wall_seconds / two.wall_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class Bench:
         if contestant is self.bundler:
             self._look_at_bundle(folder, samples)
         contestant.before_import(folder)
-        with OwnRegistry(self.work / "target") as registry:
+        with OwnRegistry(self.work / "target") as registry, self.runner.counting(registry.process):
             self._prepare(folder)
             samples.add("import", contestant.name, contestant.import_(folder, registry.host))
             contestant.check(registry.host)
@@ -79,6 +90,8 @@ class Bench:
         samples.add("verify", self.bundler.name, self.bundler.verify(folder))
         self._prepare(folder)
         samples.add("verify", "openssl", hash_pair(self.runner, chunks))
+        self._prepare(folder)
+        samples.add("verify", "sha256sum", check_sums(self.runner, folder / "bench"))
         for _ in range(START_UPS_EACH_ROUND):
             samples.add("--help", self.bundler.name, self.bundler.help())
             samples.add("inspect", self.bundler.name, self.bundler.inspect(folder))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import signal
 import socket
@@ -20,6 +19,7 @@ from statistics import median
 
 from benchmarks.contestants import Bundler, Curl
 from benchmarks.corpus import Corpus
+from benchmarks.machine import cpu_seconds
 from benchmarks.measuring import GIB, MIB, BenchError, files_in, warm
 from benchmarks.registry import OwnRegistry
 
@@ -97,9 +97,9 @@ def run_serve(bundler: Bundler, curl: Curl, corpus: Corpus, work: Path, rounds: 
 
 
 def _pull(curl: Curl, host: str, process: int, work: Path) -> Pull:
-    before = _cpu_seconds(process)
+    before = cpu_seconds(process)
     wall = curl.fetch(host, work / "fetch.config").wall_seconds
-    return Pull(wall, _cpu_seconds(process) - before)
+    return Pull(wall, cpu_seconds(process) - before)
 
 
 def _crowd(corpus: Corpus, host: str) -> None:
@@ -127,12 +127,6 @@ def _serving(command: list[str]) -> Iterator[tuple[int, str]]:
             yield running.pid, json.loads(f"{document}}}")["host"]
         finally:
             running.send_signal(signal.SIGTERM)
-
-
-def _cpu_seconds(process: int) -> float:
-    """The processor time of all threads of a process."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_rss_bytes(process: int) -> int:
