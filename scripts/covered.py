@@ -1,8 +1,8 @@
-"""Prints how much of the code the tests ran in their own processes, most tests with real parts left out.
+"""Prints how much of the code the measured tests ran in their own processes.
 
 ``scripts/check`` runs it after the tests. It fails if they took too few branches of `bundler.core` and
-`bundler.bundle`, and names the others. It measures no test of tests/real but those that its conftest names, and no
-command in another process: there are thousands of them, and each would write a file.
+`bundler.bundle`, and names the others. `tests/support/measuring.py` says which tests are measured. No command in
+another process is: there are thousands of them, and each would write a file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Files = dict[str, dict[str, Any]]
 
 
 def main() -> int:
-    files = measured(ROOT / ".coverage")
+    files = measured(ROOT)
     bound = {name: file for name, file in files.items() if name.startswith(BOUND)}
     branches = percent(bound.values(), "covered_branches", "num_branches")
     print(f"{' and '.join(BOUND)}: {branches:.1f} % of the branches,", end=" ")
@@ -41,9 +41,10 @@ def main() -> int:
     return 1
 
 
-def measured(data: Path) -> Files:
-    coverage = Coverage(config_file=str(ROOT / "pyproject.toml"), data_file=str(data))
-    coverage.load()
+def measured(folder: Path) -> Files:
+    """Puts the data of all processes together."""
+    coverage = Coverage(config_file=str(ROOT / "pyproject.toml"), data_file=str(folder / ".coverage"))
+    coverage.combine([str(folder)])
     with tempfile.NamedTemporaryFile() as report:
         coverage.json_report(outfile=report.name)
         files: Files = json.load(report)["files"]

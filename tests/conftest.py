@@ -21,6 +21,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.measuring import MEASURING  # before any other: it reads bundler itself
+
+# isort: split
 from tests.support import images, known_keys
 from tests.support.parts import RealDaemon, RealRegistry
 from tests.support.steps import Steps
@@ -62,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if room_in_memory_bytes() >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     os.environ.setdefault("GOGC", GO_GARBAGE_PERCENT)
+    if MEASURING:
+        config.pluginmanager.register(MEASURING)
     gc.disable()
 
 

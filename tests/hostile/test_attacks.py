@@ -10,6 +10,8 @@ import pytest
 
 from tests.support import images
 
+pytestmark = pytest.mark.no_cover  # what it runs has tests of its own in tests/unit
+
 NAME = "example.org/a/b:1"
 IMAGE = images.simple("victim")
 

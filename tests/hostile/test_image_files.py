@@ -34,6 +34,8 @@ from bundler.stores.image_file import ImageFile
 from tests.support import images, sweeps
 from tests.support.tables import each_case
 
+pytestmark = pytest.mark.no_cover  # what it runs has tests of its own in tests/unit
+
 NAME = "example.org/a/b:1"
 LAYER = images.layer_tar("victim")
 SECOND = images.layer_tar("second")

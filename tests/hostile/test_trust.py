@@ -32,6 +32,8 @@ from tests.support import images
 from tests.support.parts import shell
 from tests.support.terminal import on_terminal
 
+pytestmark = pytest.mark.no_cover  # what it runs has tests of its own in tests/unit
+
 NAME = "example.org/a/b:1"
 PEOPLE = ("builder", "approver", "third")
 NOBODY = 65534

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +13,6 @@ from tests.conftest import Ran
 from tests.support.parts import RealRegistry
 from tests.support.s3 import RealS3
 from tests.support.servers import Fault, Front
-
-MEASURED = ("test_parity.py", "test_restore.py", "test_s3.py", "test_with_tool.py")
-"""The files whose tests run code of `bundler.bundle`, in their own process, that needs a real part: par2, a registry or S3."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measures no coverage in most of these tests: their time is in other processes, and measuring is a third of the rest."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and item.path.name not in MEASURED:
-            item.add_marker("no_cover")
 
 
 @pytest.fixture

@@ -135,6 +135,7 @@ ALIASES = "".join(f"x{n}: &x{n} {{<<: *x{n - 1}, a: [*x{n - 1}]}}\n" if n % 9 ==
                   for n in range(1, 300))  # fmt: skip
 
 
+@pytest.mark.no_cover  # thousands of rounds through what other tests run as well
 def test_a_list_that_is_made_to_take_long_is_refused_or_read_at_once() -> None:
     """Aliases nest as deeply as what they name; a service is found without a look at all others; files are read often."""
     with within(120):

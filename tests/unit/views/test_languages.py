@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import catalogues  # noqa: E402
 import messages  # noqa: E402
 
+pytestmark = pytest.mark.no_cover  # most of its time is in scripts/messages.py, which is not measured
 LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.is_dir())
 
 
