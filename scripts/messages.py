@@ -125,6 +125,7 @@ class Module:
     assigned: dict[tuple[ast.FunctionDef, str], list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
     fields: list[ast.Assign | ast.AugAssign] = field(default_factory=list)
     """The assignments to fields of errors."""
+    classes: list[ast.ClassDef] = field(default_factory=list)
     methods: set[ast.FunctionDef] = field(default_factory=set)
     ours: set[str] = field(default_factory=set)
     """The functions of `OURS` that the module imports or defines."""
@@ -156,6 +157,8 @@ class Module:
                 if isinstance(node, ast.ClassDef):
                     self.methods.add(child)
                 inner = child
+            elif isinstance(child, ast.ClassDef):
+                self.classes.append(child)
             elif isinstance(child, ast.ImportFrom) and child.module in ("bundler.texts", "bundler.views.languages"):
                 self.ours |= {each.name for each in child.names}
             elif isinstance(child, ast.Call):
@@ -217,7 +220,7 @@ class Source:
 
     def _error_classes(self) -> set[str]:
         known = {"BundlerError"}
-        classes = [node for module in self._modules for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+        classes = [each for module in self._modules for each in module.classes]
         while True:
             more = {each.name for each in classes if any(isinstance(b, ast.Name) and b.id in known for b in each.bases)}
             if more <= known:
@@ -446,10 +449,7 @@ def _called(function: ast.FunctionDef, module: Module) -> str:
     """The name in a call of a function: for ``__init__``, that of the class."""
     if function.name != "__init__":
         return function.name
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.ClassDef) and function in node.body:
-            return node.name
-    return function.name
+    return next((each.name for each in module.classes if function in each.body), function.name)
 
 
 def is_prose(text: str) -> bool:

@@ -16,7 +16,7 @@ import bundler
 from tests.support import images
 from tests.support.errors import raises
 from tests.support.tables import each_case
-from tests.test_architecture import MODULES, ROOT, imports_of, part_of
+from tests.test_architecture import MODULES, ROOT, module, part_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 
@@ -56,7 +56,7 @@ def test_the_command_line_uses_the_public_api_and_nothing_else():
         (str(path), name)
         for path in MODULES
         if part_of(path) == "cli"
-        for name in imports_of(path)
+        for name in module(path).imports
         if name.startswith("bundler.")
         and name.removeprefix("bundler.") not in bundler.__all__
         and name.split(".")[1] not in PROCESS

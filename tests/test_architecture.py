@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -283,19 +284,37 @@ def part_of(path: Path) -> str:
     return path.parts[0] if len(path.parts) > 1 else path.stem
 
 
+@dataclass(frozen=True)
+class Module:
+    """What the tests ask about a module. Each is parsed once."""
+
+    docstring: str
+    imports: tuple[str, ...]
+    """The full names of all that it imports, at the top or inside a function."""
+    stores: tuple[str, ...]
+    """The modules of `bundler.stores` among those that it imports at the top."""
+    calls: frozenset[str]
+    """The names that it calls."""
+
+
 @cache
-def imports_of(path: Path) -> list[str]:
-    """The full names of all that a module imports, at the top or inside a function."""
-    found = []
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+def module(path: Path) -> Module:
+    tree = ast.parse((ROOT / path).read_text())
+    imports: list[str] = []
+    calls = set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "bundler":
-            found.append(f"bundler.{node.attr}")
+            imports.append(f"bundler.{node.attr}")
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
+            imports += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            calls.add(node.func.id)
+    at_top = [str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)]
+    stores = tuple(name for name in at_top if name.startswith("bundler.stores"))
+    return Module(ast.get_docstring(tree) or "", tuple(imports), stores, frozenset(calls))
 
 
 def test_every_part_is_in_the_picture():
@@ -305,7 +324,7 @@ def test_every_part_is_in_the_picture():
 @each_case("path", MODULES, ids=str)
 def test_imports_go_one_way(path):
     own = part_of(path)
-    for name in imports_of(path):
+    for name in module(path).imports:
         if name.startswith("bundler.") and name != "bundler.__version__":
             other = bundler._MODULES.get(name.removeprefix("bundler."), name).split(".")[1]
             assert other in (own, "texts") or other in ALLOWED[own], f"{path} may not import {name}"
@@ -313,14 +332,13 @@ def test_imports_go_one_way(path):
 
 @each_case("path", [path for path in MODULES if part_of(path) != "transports"], ids=str)
 def test_nobody_knows_one_transport_of_the_others(path):
-    known = {name.split(".")[2] for name in imports_of(path) if name.startswith("bundler.transports.")}
+    known = {name.split(".")[2] for name in module(path).imports if name.startswith("bundler.transports.")}
     assert known <= {"parsing", "transport"}, f"{path} asks what is a question to the location"
 
 
 @each_case("path", [path for path in MODULES if part_of(path) == "transports"], ids=str)
 def test_a_transport_loads_its_stores_when_they_are_opened(path):
-    for node in ast.parse((ROOT / path).read_text()).body:
-        assert not (isinstance(node, ast.ImportFrom) and str(node.module).startswith("bundler.stores")), path
+    assert not module(path).stores, path
 
 
 BOTH_WAYS = {
@@ -335,7 +353,7 @@ def modules_that_import():
     """Of each module those that it imports: at its top, inside a function, or for types only. They all count."""
     names = {".".join(("bundler", *path.with_suffix("").parts)).removesuffix(".__init__"): path for path in MODULES}
     for name, path in names.items():
-        imported = {each if each in names else each.rpartition(".")[0] for each in imports_of(path)}
+        imported = {each if each in names else each.rpartition(".")[0] for each in module(path).imports}
         yield name, {each for each in imported if each in names and (name, each) not in BOTH_WAYS} - {name, "bundler"}
 
 
@@ -353,7 +371,7 @@ def test_no_module_imports_one_that_imports_it_in_the_end():
 
 @each_case("path", MODULES, ids=str)
 def test_each_library_has_one_door(path):
-    for name in imports_of(path):
+    for name in module(path).imports:
         library = name.split(".")[0]
         if library in DOORS and (name, str(path)) not in BACK_DOORS:
             assert str(path).startswith(DOORS[library]), f"{path} imports {library}; its door is {DOORS[library]}"
@@ -361,19 +379,14 @@ def test_each_library_has_one_door(path):
 
 @each_case("path", [path for path in MODULES if part_of(path) == "core"], ids=str)
 def test_core_is_pure(path):
-    for name in imports_of(path):
+    for name in module(path).imports:
         library = name.split(".")[0]
         assert library in STANDARD_LIBRARY_OF_CORE | {"bundler", "typing_extensions", "yaml"}, f"{path} imports {name}"
 
 
 @each_case("path", MODULES, ids=str)
 def test_only_views_print(path):
-    calls = [
-        node.func.id
-        for node in ast.walk(ast.parse((ROOT / path).read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    ]
-    assert "print" not in calls or part_of(path) == "views"
+    assert "print" not in module(path).calls or part_of(path) == "views"
 
 
 def test_threads_are_made_in_one_place():
@@ -383,7 +396,7 @@ def test_threads_are_made_in_one_place():
 
 def test_every_module_says_what_it_is_for():
     for path in MODULES:
-        assert ast.get_docstring(ast.parse((ROOT / path).read_text())), path
+        assert module(path).docstring, path
 
 
 def test_help_loads_no_library_but_click():

@@ -38,6 +38,7 @@ _PATH = re.compile(
 )
 _CLASS = re.compile(r"(?:[A-Z][a-z0-9]+){2,}|[A-Z]+[a-z][A-Za-z0-9]*(?:\.[a-z_]\w*)+")
 _FUNCTION = re.compile(r"[a-z]\w*\(\)|[a-z]+_\w+")
+_DEFINITION = re.compile(r"^ *(?:class|def|async def) (\w+)[(:\[]", re.MULTILINE)
 _MODULE = re.compile(r"bundler(?:\.\w+)+")
 _PLACEHOLDER = re.compile(r"NAME|NNNN")
 
@@ -69,20 +70,29 @@ def exists(name: str, folder: str) -> bool:
 
 
 @cache
-def defined() -> dict[str, set[str]]:
-    """The names of all classes, each with all that it defines, and of all functions, of our code and tests."""
-    found: dict[str, set[str]] = {}
+def definitions() -> dict[str, list[str]]:
+    """The names of all classes and functions of our code and tests, each with the texts of the files that define it."""
+    found: dict[str, list[str]] = {}
     for path in [path for top in ("bundler", "scripts", "tests") for path in (ROOT / top).rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                inner = [child for part in node.body for child in ast.walk(part)]
-                found.setdefault(node.name, set()).update(
-                    getattr(child, "name", None) or getattr(child, "id", None) or getattr(child, "attr", "")
-                    for child in inner
-                )
-            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                found.setdefault(node.name, set())
+        text = path.read_text()
+        for name in set(_DEFINITION.findall(text)):
+            found.setdefault(name, []).append(text)
     return found
+
+
+def has(class_name: str, inside: str) -> bool:
+    """True if a class of this name defines a field, method or value."""
+    classes = [
+        node
+        for text in definitions().get(class_name, ())
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef) and node.name == class_name
+    ]
+    inner = [child for each in classes for part in each.body for child in ast.walk(part)]
+    return any(
+        inside in (getattr(child, "name", None), getattr(child, "id", None), getattr(child, "attr", None))
+        for child in inner
+    )
 
 
 def is_importable(name: str) -> bool:
@@ -123,8 +133,8 @@ def test_every_class_function_and_module_that_a_page_names_exists(page):
                 lost.append(name)
         elif _CLASS.fullmatch(name):
             class_name, *inside = name.split(".")
-            if class_name not in defined() or not set(inside) <= defined()[class_name]:
+            if class_name not in definitions() or not all(has(class_name, each) for each in inside):
                 lost.append(name)
-        elif _FUNCTION.fullmatch(name) and name.removesuffix("()") not in defined():
+        elif _FUNCTION.fullmatch(name) and name.removesuffix("()") not in definitions():
             lost.append(name)
     assert not lost
