@@ -25,7 +25,7 @@ PACKED = {
 }
 """How people pack a tar, by the file's ending."""
 
-APP = images.image([images.gzip.compress(images.layer_tar(f"layer-{n}", 400_000), mtime=0) for n in range(2)])
+APP = images.image([images.packed(images.layer_tar(f"layer-{n}", 400_000)) for n in range(2)])
 
 
 @pytest.fixture(scope="module")

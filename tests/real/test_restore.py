@@ -25,7 +25,7 @@ from tests.support.parts import RealRegistry, require, shell
 from tests.support.referrers import Referrers
 from tests.support.servers import Front, TokenServer, certificates
 
-BIG = images.image([gzip.compress(layer_tar("big", 2_500_000), mtime=0), gzip.compress(layer_tar("small"), mtime=0)])
+BIG = images.image([images.packed(layer_tar("big", 2_500_000)), images.packed(layer_tar("small"))])
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 SECRET = "s3cret"
 

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import tarfile
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -129,9 +130,15 @@ FORMS = (*COMPRESSIONS, "7z", "7z of loose files")
 
 def write_as(form: str, path: Path, files: Mapping[str, bytes]) -> Path:
     """The same files in one of `FORMS`."""
-    if form == "7z":
-        return write_7z(path, {"image.tar": tar_of(files)})
-    if form == "7z of loose files":
-        return write_7z(path, files)
-    path.write_bytes(COMPRESSIONS[form](tar_of(files)))
+    path.write_bytes(_packed(form, tuple(files.items())))
     return path
+
+
+@functools.lru_cache(maxsize=50)
+def _packed(form: str, files: tuple[tuple[str, bytes], ...]) -> bytes:
+    """Many tests ask for the same files, and to compress them takes longer than most of these tests."""
+    if form not in FORMS[-2:]:
+        return COMPRESSIONS[form](tar_of(dict(files)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "packed.7z")
+        return write_7z(path, {"image.tar": tar_of(dict(files))} if form == "7z" else dict(files)).read_bytes()

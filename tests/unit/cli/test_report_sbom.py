@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from bundler import cli
+from tests.support.schemas import sbom_error
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 TRUST = ("--trust", str(VECTORS / "keys/golden.pub"))
@@ -33,7 +32,7 @@ def test_it_is_valid_and_the_same_at_the_same_time(kind: str, tmp_path: Path, mo
         assert (told["format"], told["kind"], told["size"]) == ("cyclonedx", "bundle", file.stat().st_size)
     text = files[0].read_text()
     assert text == files[1].read_text()
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert sbom_error(text) is None
     document = json.loads(text)
     assert document["metadata"]["timestamp"] == "2026-11-30T05:36:45Z"
     bundle_id = hashlib.sha256((VECTORS / kind / "SHA256SUMS").read_bytes()).hexdigest()

