@@ -111,7 +111,7 @@ def _by_receipt(path: Path, request: CheckRequest, run: Run, key: PrivateKey | N
 
 
 def _compared(wanted: Wanted, request: CheckRequest, run: Run) -> tuple[Compared, Wanted]:
-    stores = Stores(request.network, paces_of(run), listener=run.listener)
+    stores = Stores(request.network, paces_of(run), listener=run.listener, is_reading=True)
     return compare(wanted, stores, run, is_deep=request.is_deep), wanted
 
 

@@ -57,7 +57,7 @@ def status(request: StatusRequest, run: Run | None = None) -> StatusResult:
         return StatusResult(standing_of_receipts(known, now=request.now()), receipts.numbers)
     if known.registries and not known.receipts:
         run.listener(Noticed(text("no receipt is about {place}", place=_name(place))))
-    stores = Stores(request.network, paces_of(run), listener=run.listener)
+    stores = Stores(request.network, paces_of(run), listener=run.listener, is_reading=True)
     return StatusResult(_of_registry(place, known, request, stores, run), receipts.numbers)
 
 

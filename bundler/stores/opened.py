@@ -32,6 +32,8 @@ class Stores:
         paces: Paces | None = None,
         kept: KeptDocuments | None = None,
         listener: Listener = nobody,
+        *,
+        is_reading: bool = False,
     ) -> None:
         """Opens nothing yet.
 
@@ -40,11 +42,13 @@ class Stores:
             paces: The paces of the run.
             kept: Documents that earlier runs have read from source registries.
             listener: Receives the warnings of registries.
+            is_reading: True if nothing is written to a registry: no right to push is asked for.
         """
         self._options = options
         self._paces = paces or Paces()
         self._kept = kept
         self._listener = listener
+        self._is_reading = is_reading
         self._lock = threading.Lock()
         self._registries: dict[str, Registry] = {}
         self._repositories: dict[tuple[str, str], Repository] = {}
@@ -69,7 +73,7 @@ class Stores:
         """Returns a repository of a registry."""
         host = self.registry(registry)
         with self._lock:
-            return self._repositories.setdefault((registry, path), Repository(host, path))
+            return self._repositories.setdefault((registry, path), Repository(host, path, is_reading=self._is_reading))
 
     def read_repository(self, registry: str, path: str) -> ImageSource:
         """Returns a repository as a source. Does not read again the documents that earlier runs have kept."""

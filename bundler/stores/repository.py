@@ -29,9 +29,9 @@ class Repository:
     __slots__ = ("_api", "_blobs", "_manifests", "_place", "_tags", "_uploads")
     is_remote = True
 
-    def __init__(self, registry: Registry, path: str) -> None:
-        """Sends no request, not even to check that it exists."""
-        self._place = RepositoryPlace(registry, path)
+    def __init__(self, registry: Registry, path: str, *, is_reading: bool = False) -> None:
+        """Sends no request, not even to check that it exists. See `RepositoryPlace` for ``is_reading``."""
+        self._place = RepositoryPlace(registry, path, is_reading)
         self._uploads = Uploads(self._place)
         self._blobs = Blobs(self._place, self._uploads)
         self._manifests = Manifests(self._place)

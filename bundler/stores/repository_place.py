@@ -22,10 +22,13 @@ class RepositoryPlace:
     Attributes:
         registry: The registry.
         path: The repository's path there.
+        is_reading: True if nothing is written there in this run. Then no right to push is asked for: some registries
+            give no token at all to an account that lacks a part of what was asked for.
     """
 
     registry: Registry
     path: str
+    is_reading: bool = False
 
     @property
     def name(self) -> str:
@@ -39,8 +42,8 @@ class RepositoryPlace:
 
     @property
     def push(self) -> tuple[str, ...]:
-        """The scope to write."""
-        return (f"repository:{self.path}:pull,push",)
+        """The scope to write, and to ask for what was written."""
+        return self.pull if self.is_reading else (f"repository:{self.path}:pull,push",)
 
     @property
     def delete(self) -> tuple[str, ...]:

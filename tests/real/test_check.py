@@ -16,6 +16,7 @@ from tests.real.test_fulfil import CHUNK_BYTES, kinds
 from tests.support import attachments, images
 from tests.support.attachments import dashed
 from tests.support.parts import RealRegistry
+from tests.support.servers import TokenServer
 from tests.support.steps import Steps
 from tests.support.tables import each_case
 
@@ -259,6 +260,18 @@ def test_attachments_are_looked_for_with_their_lists_and_tags(check, registry):
     assert any(what.startswith(f"a/small@{SMALL.digest} ") for what in found)
     assert check(where, "--attachments", "none").code == 0
     assert check(where, "--except", "*/small").code == 0
+
+
+def test_an_account_that_may_only_pull_is_enough(check, registry, tmp_path):
+    (tmp_path / "tokens").mkdir()
+    tokens = TokenServer(tmp_path / "tokens")
+    try:
+        where = registry(extra=tokens.registry_config)
+        ran = check(where, "--deep")
+        assert (ran.code, ran.json["states"]) == (0, {"whole": 3}), ran.err
+        assert {scope.rpartition(":")[2] for issued in tokens.issued for scope in issued} == {"pull"}
+    finally:
+        tokens.server.stop()
 
 
 def test_the_output_names_the_image_the_part_and_the_next_step_once(here, registry, imported):
