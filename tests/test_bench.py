@@ -101,7 +101,10 @@ def test_the_work_of_a_registry_is_no_foreign_work(tmp_path, clock):
 
 def test_a_registry_is_found_by_its_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert servers_at([f"127.0.0.1:{server.getsockname()[1]}"]) == {os.getpid()}
+        address = server.getsockname()
+        assert servers_at([f"127.0.0.1:{address[1]}"]) == {os.getpid()}
+        with socket.create_connection(address) as client:
+            assert servers_at([f"127.0.0.1:{client.getsockname()[1]}"]) == set(), "a client is no server"
 
 
 @pytest.mark.parametrize("works", [True, False])
