@@ -12,6 +12,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.completions import sizes
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.core.frozen import frozen
 from bundler.errors import Misuse
@@ -51,6 +52,7 @@ _OPTIONS = (
     click.option(
         "--chunk-size",
         metavar="SIZE",
+        shell_complete=sizes,
         help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32. Default: "
         "2000000000, or less on a smaller medium.",
     ),

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from bundler.cli.option_groups import grouped
+
 _SPELLING_COLUMNS = 30
 """The width of the flags' column. A wider flag has a line of its own."""
 
@@ -83,17 +85,20 @@ class Helping(click.Command):
                 formatter.write_text(paragraph)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the options, and the commands of a group."""
+        """Writes the options, by what they are for if there are many, and the commands of a group."""
         from bundler.views.languages import said, translated
 
-        records = []
+        records: dict[str, tuple[str, str]] = {}
         for parameter in self.get_params(ctx):
             if isinstance(parameter, click.Option):
                 option = copy.copy(parameter)
                 option.help = translated(parameter.help or "")
-                records.append(option.get_help_record(ctx))
-        with formatter.section(said("Options")):
-            formatter.write_dl([record for record in records if record])
+                record = option.get_help_record(ctx)
+                if record:
+                    records[max(parameter.opts, key=len)] = record
+        for title, flags in grouped(records).items():
+            with formatter.section(translated(title) if title else said("Options")):
+                formatter.write_dl([records[flag] for flag in flags])
         if isinstance(self, click.Group):
             self.format_commands(ctx, formatter)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 import bundler
+from bundler.cli.completions import images_of_bundles, sizes
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
 from bundler.system.bundle_paths import BundlePath, bundle_path
@@ -161,6 +162,7 @@ copy_read_back_option = click.option(
 medium_size_option = click.option(
     "--medium-size",
     metavar="SIZE",
+    shell_complete=sizes,
     help="Make a folder NAME.medium-01 … in DIR for each medium of this size, ready to burn or copy: bytes, 64GB, or "
     "cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.",
 )
@@ -184,10 +186,19 @@ bundle_passphrase_file_option = click.option(
 )
 
 only_option = click.option(
-    "--only", multiple=True, metavar="PATTERN", help="Only images that match, for example 'quay.io/*'. May be repeated."
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    shell_complete=images_of_bundles,
+    help="Only images that match, for example 'quay.io/*'. May be repeated.",
 )
 except_option = click.option(
-    "--except", "except_", multiple=True, metavar="PATTERN", help="Leave out images that match, for example '*:latest'."
+    "--except",
+    "except_",
+    multiple=True,
+    metavar="PATTERN",
+    shell_complete=images_of_bundles,
+    help="Leave out images that match, for example '*:latest'.",
 )
 retry_failed_option = click.option(
     "--retry-failed",

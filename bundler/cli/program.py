@@ -15,7 +15,7 @@ from bundler.cli.defaults import set_defaults
 from bundler.cli.help import Context, Helping, summary_of
 from bundler.cli.metrics import RunMetrics
 from bundler.cli.usage import no_command, refuse_password, too_many
-from bundler.cli.values import FileName, Text
+from bundler.cli.values import BundleName, FileName, PublicKeyFile, Text
 from bundler.errors import BundlerError, Misuse
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ Result = TypeVar("Result")
 
 _FILES = re.compile(r"^\[?(FILE|DIR|PUB|NEED|PATH\b.*\.\.\.|BUNDLE|LIST|RECEIPT)")
 """The metavars of file and folder names."""
+_BUNDLES = re.compile(r"^\[?(PATH\b.*\.\.\.|BUNDLE)")
+"""Those of bundles."""
+
+
+def _type_of(metavar: str) -> Text:
+    """The type of a flag or argument by its metavar."""
+    if metavar == "PUB":
+        return PublicKeyFile()
+    if _BUNDLES.search(metavar):
+        return BundleName()
+    return FileName() if _FILES.search(metavar) else Text()
 
 
 class OutputClosed(Exception):
@@ -40,7 +51,7 @@ class _Command(Helping):
         super().__init__(*args, **kwargs)
         for parameter in self.params:
             if parameter.type is click.STRING:
-                parameter.type = FileName() if _FILES.search(parameter.metavar or "") else Text()
+                parameter.type = _type_of(parameter.metavar or "")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses like click, but reports surplus arguments in our words.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.types import StringParamType
 
+from bundler.cli.completions import files
 from bundler.cli.usage import called
 from bundler.errors import Misuse
 from bundler.secrecy import Resemblance, resemblance
@@ -79,8 +80,37 @@ class FileName(Text):
         return [CompletionItem(incomplete, type="file")]
 
 
+class PublicKeyFile(FileName):
+    """The name of a public key, or of a folder of them."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Offers public keys."""
+        del ctx, param
+        return files(incomplete, lambda entry: entry.name.endswith(".pub"))
+
+
+class BundleName(FileName):
+    """The name of the folder of a bundle, or of a medium or file."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Offers folders of bundles."""
+        del ctx, param
+        return files(incomplete, lambda entry: os.path.isfile(os.path.join(entry.path, "SHA256SUMS")))
+
+
 class KeyFile(FileName):
     """The name of a file with a private key. Messages repeat the name of a missing file only if it is a path."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Offers private keys."""
+        del ctx, param
+        return files(incomplete, lambda entry: entry.name.endswith(".key"))
 
     def check(self, text: str, place: str) -> None:
         """Like `FileName.check`. Refuses a missing file that is not written as a path: it may be the secret itself."""
