@@ -7,11 +7,13 @@ import itertools
 import json
 import os
 import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import bundler
 from bundler.bundle.s3.client import forget_client
 from bundler.serving.verified import Verdicts, VerifiedBlob
 from tests.conftest import Ran
@@ -304,7 +306,20 @@ def test_nothing_of_others_is_overwritten_and_what_was_given_up_is_cleared(
     assert made.code == 0, made.err
     assert "1 multipart uploads that this export did not begin" in made.err
     assert weed.uploads(prefix) == [f"{prefix}/test/chunk-0009.tar"], "that of another machine stays"
-    client.abort_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/chunk-0009.tar", UploadId=strange)
+    other = client.create_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/film.mp4")["UploadId"]
+    client.upload_part(
+        Bucket=BUCKET, Key=f"{prefix}/test/chunk-0009.tar", UploadId=strange, PartNumber=1, Body=bytes(MIB)
+    )
+    listed = run("doctor", place, "--json")
+    answers, uploads = listed.json["checks"]
+    assert (listed.code, answers["state"], uploads["state"]) == (0, "ok", "warn")
+    assert "1 unfinished uploads of bundles, 1 MiB: test/chunk-0009.tar (0 days)" in uploads["found"]
+    assert run("doctor", place, "--clear-uploads", "1").code == 0
+    assert len(weed.uploads(prefix)) == 2, "both are younger than a day"
+    week = bundler.DoctorRequest(now_seconds=time.time() + 8 * 86_400, paths=place, clear_uploads_days=8)
+    assert bundler.doctor(week).exit_code == 0
+    assert weed.uploads(prefix) == [f"{prefix}/test/film.mp4"], "no bundle has that"
+    client.abort_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/film.mp4", UploadId=other)
     client.put_object(Bucket=BUCKET, Key=f"{prefix}-2/test/notes.txt", Body=b"mine")
     client.put_object(Bucket=BUCKET, Key=f"{prefix}-3/test/{chunk_of(in_folder)}", Body=b"of another machine")
     for number in (2, 3):
@@ -315,8 +330,6 @@ def test_nothing_of_others_is_overwritten_and_what_was_given_up_is_cleared(
 
 
 def test_a_bundle_in_s3_is_served_and_the_report_of_one_is_written(run, front, there, in_folder, keys, tmp_path):
-    import bundler
-
     report = run("report", there, "--trust", keys[1], "-o", tmp_path / "report.html")
     assert report.code == 0, report.err
     with bundler.open_bundle(there, keys[1]) as bundle:

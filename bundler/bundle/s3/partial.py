@@ -245,13 +245,14 @@ class S3Partial:
         """Tells of uploads there that this export did not begin. A store that does not list them tells nothing."""
         known = {upload for _, upload in self._log.uploads()}
         try:
-            found = [each for each in client.uploads_in(self.final_path) if each.id not in known]
+            below = client.uploads_below(self.final_path)
+            found = [each for each in below if each.path.parent == self.final_path and each.id not in known]
         except BundlerError:
             return
         if found:
             yield text(
                 "{place} has {count} multipart uploads that this export did not begin; if no other machine writes "
-                "there, abort them, for example by a lifecycle rule: they cost space",
+                "there, clear them: bundler doctor {place} --clear-uploads DAYS",
                 place=self.final_path,
                 count=len(found),
             )

@@ -48,7 +48,7 @@ class MemoryS3:
         files = [(path.name, len(content)) for path, content in self.objects.items() if path.parent == folder]
         return Objects(tuple(files), ())
 
-    def uploads_in(self, folder):
+    def uploads_below(self, folder):
         return []
 
     def put(self, path, content, sha256):
