@@ -50,7 +50,7 @@ def _uploads(client: S3Client, place: S3Path, now_seconds: float, clear_after_da
             raise
         return skipped("uploads", text("S3 does not list them; that needs s3:ListBucketMultipartUploads"))
     if clear_after_days is None:
-        return _told(client, place, found, now_seconds)
+        return _reported(client, place, found, now_seconds)
     old = [upload for upload in found if upload.days_at(now_seconds) >= clear_after_days]
     size_bytes = _size(client, old)
     for upload in old:
@@ -67,7 +67,7 @@ def _uploads(client: S3Client, place: S3Path, now_seconds: float, clear_after_da
     )
 
 
-def _told(client: S3Client, place: S3Path, found: Sequence[Upload], now_seconds: float) -> Check:
+def _reported(client: S3Client, place: S3Path, found: Sequence[Upload], now_seconds: float) -> Check:
     if not found:
         return ok("uploads", text("{place}: no unfinished uploads of bundles", place=place))
     words = text(

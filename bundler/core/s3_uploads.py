@@ -1,6 +1,6 @@
 """Multipart uploads to S3 that were neither completed nor aborted: which are of bundles, and which are old.
 
-S3 lists the key, the id and the begin of an upload, and nothing about its writer. So the key decides: an export uploads
+S3 lists the key, the id and the start of an upload, and nothing about its writer. So the key decides: an export uploads
 in parts only the chunks of a bundle.
 """
 
@@ -22,20 +22,20 @@ class Upload:
     Attributes:
         path: The object that it would become.
         id: Its id.
-        begun_seconds: The time of its begin by the clock of S3, in seconds since 1970.
+        started_seconds: The time of its start by the clock of S3, in seconds since 1970.
     """
 
     path: S3Path
     id: str
-    begun_seconds: float
+    started_seconds: float
 
     def days_at(self, now_seconds: float) -> int:
         """Its age in whole days."""
-        return max(0, int((now_seconds - self.begun_seconds) // _DAY_SECONDS))
+        return max(0, int((now_seconds - self.started_seconds) // _DAY_SECONDS))
 
 
 def is_of_bundle(upload: Upload, place: S3Path) -> bool:
-    """True if an export may have begun it: its key is that of a chunk of a bundle.
+    """True if an export may have started it: its key is that of a chunk of a bundle.
 
     Args:
         upload: An upload below the place.
