@@ -22,6 +22,7 @@ from bundler.serving.verified import Verdicts, VerifiedBlob
 from bundler.system.bundle_paths import bundle_path
 from tests.conftest import Ran
 from tests.support import images, s3 as support
+from tests.support.aws_roles import TOKEN, roles
 from tests.support.s3 import BUCKET, RealS3, asks, changed, cut, error, lost, once, reads
 from tests.support.servers import Front
 from tests.support.serving import get, serving
@@ -208,6 +209,40 @@ def test_real_clients_pull_from_s3_and_never_get_a_wrong_blob(run, front, there,
             assert got.status >= 500, name
         front.faults[:] = []
         assert get(served, blob).content == LAYER
+
+
+def test_credentials_are_found_where_the_tools_of_aws_find_them(run, front, there, keys, monkeypatch, tmp_path):
+    public = keys[1]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    login = f"aws_access_key_id = {support.KEY_ID}\naws_secret_access_key = {support.SECRET}\n"
+    (tmp_path / "credentials").write_text(f"[backup]\n{login}")
+    login = json.dumps({"Version": 1, "AccessKeyId": support.KEY_ID, "SecretAccessKey": support.SECRET})
+    (tmp_path / "login.json").write_text(login)
+    place = f"endpoint_url = http://{front.host}\nregion = us-east-1\ns3 =\n  addressing_style = path\n"
+    (tmp_path / "config").write_text(
+        f"[profile backup]\n{place}[profile by-process]\n{place}credential_process = cat {tmp_path}/login.json\n"
+    )
+    files = {"AWS_CONFIG_FILE": tmp_path / "config", "AWS_SHARED_CREDENTIALS_FILE": tmp_path / "credentials"}
+    with roles() as address:
+        container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{address}/container"}
+        for given, code in (
+            ({"AWS_PROFILE": "backup", "AWS_ENDPOINT_URL_S3": "", **files}, 0),
+            ({"AWS_PROFILE": "by-process", "AWS_ENDPOINT_URL_S3": "", **files}, 0),
+            ({"AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN, **container}, 0),
+            ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": address, "AWS_EC2_METADATA_DISABLED": "false"}, 0),
+            ({"AWS_PROFILE": "none", **files}, 2),
+            ({"AWS_CONTAINER_AUTHORIZATION_TOKEN": "wrong", **container}, 2),
+        ):
+            with monkeypatch.context() as changed_here:
+                for name, value in given.items():
+                    changed_here.setenv(name, str(value))
+                    if not value:
+                        changed_here.delenv(name)
+                forget_client()
+                found = run("verify", there, "--trust", public, "-v", "--json")
+                assert found.code == code, (given, found.err)
+                assert TOKEN not in found.out + found.err
 
 
 def kill_points(count: int) -> list[int]:
