@@ -6,28 +6,39 @@ with the digests that it started with. It names everything that it cannot read, 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from bundler.backups.contents import RegistryContents, named_by_receipts, read_contents
 from bundler.backups.request import BackupRequest, BackupResult
 from bundler.core.bundle_name import name_of_words
+from bundler.core.digest import Digest
+from bundler.core.events import Noticed
 from bundler.core.image_list import Entry
 from bundler.core.inventory import NotListed
+from bundler.core.limits import RECORD_BYTES
 from bundler.core.location import RegistryPlace
 from bundler.core.reference import is_repository
+from bundler.core.registry_kind import HARBOR
+from bundler.core.registry_record import FILE, HarborSettings, RegistryRecord
 from bundler.core.selection import EVERYTHING
 from bundler.core.whole_registry import not_carried
-from bundler.errors import BundlerError, Misuse, Refused
+from bundler.errors import BundlerError, Damaged, Misuse, Refused
 from bundler.exporting.export import export
 from bundler.exporting.request import ExportRequest
 from bundler.exporting.resume import started_entries
 from bundler.keys.signed_files import Demand
 from bundler.run import Run, paces_of, retrying
+from bundler.stores.harbor_settings import HarborApi
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.opened import Stores
 from bundler.texts import text
 from bundler.transports.parsing import parse_target
 
+_MEDIA_BYTES = 1 << 18
+"""The largest record on media of a size: it is on each of them."""
 SINCE_START = "since-start"
 """The code of repositories that the registry has, and of which the backup had nothing when it started."""
 NOT_ATTACHED = "not-attached"
@@ -55,20 +66,28 @@ def backup(request: BackupRequest, run: Run | None = None) -> BackupResult:
     kind = retrying(registry.kind, run, subject=place.registry, peer=place.registry)
     demand = Demand.of(is_without_signature=options.is_since_without_signature)
     named = named_by_receipts(request.receipts, place, options.trust, demand, run)
-    contents = read_contents(place, request.repositories, named, stores, run)
+    harbor = None
+    if kind is HARBOR:
+        harbor = _Harbor(HarborApi(registry, request.admin, partial(_retried, run=run, peer=place.registry)))
+    untagged = None if harbor is None else harbor.untagged
+    contents = read_contents(place, request.repositories, named, stores, run, untagged=untagged)
     started = started_entries(options, str(options.name))
     entries = contents.entries if started is None else started
     if not entries:
         raise _nothing(request, contents)
-    result = export(replace(options, images=entries), run)
+    settings = None if harbor is None else harbor.settings(place.prefix)
+    record = RegistryRecord(
+        str(place), kind.name, len(contents.repositories), contents.tags, contents.not_listed, settings
+    )
+    records = _records(record, options, run)
+    result = export(replace(options, images=entries, records=records), run)
     is_whole = options.selection == EVERYTHING
     missed = not_carried(contents.attaching, result.manifest, is_whole=is_whole)
     return BackupResult(
         export=result,
         registry=str(place),
         kind=kind,
-        repositories=len(contents.repositories),
-        tags=contents.tags,
+        record=record,
         not_listed=(
             *contents.not_listed,
             *(_since_start(contents, started) if started is not None and is_whole else ()),
@@ -82,6 +101,44 @@ def backup(request: BackupRequest, run: Run | None = None) -> BackupResult:
             ),
         ),
     )
+
+
+class _Harbor:
+    """The API of a Harbor. It notes all that this account may not read. Thread-safe."""
+
+    def __init__(self, api: HarborApi) -> None:
+        self._api = api
+        self._not_read: list[tuple[str, str]] = []
+
+    def untagged(self, repository: str) -> frozenset[Digest]:
+        """The digests of a repository that have no tag; none if Harbor does not list them, which is noted."""
+        try:
+            return self._api.untagged(repository)
+        except (Refused, Damaged) as error:
+            self._not_read.append((f"{repository}: digests without a tag", str(error)))
+            return frozenset()
+
+    def settings(self, prefix: str) -> HarborSettings:
+        """The settings, with all that was not read."""
+        found = self._api.settings(prefix)
+        return replace(found, not_read=(*found.not_read, *sorted(self._not_read)))
+
+
+def _retried(ask: Callable[[], Any], *, run: Run, peer: str) -> Any:
+    return retrying(ask, run, subject=peer, peer=peer)
+
+
+def _records(record: RegistryRecord, options: ExportRequest, run: Run) -> Mapping[str, bytes]:
+    """The record as a file of the bundle, if it may have one."""
+    content = record.to_json()
+    is_on_media = bool(options.further_outputs) or options.medium_size_bytes is not None
+    if options.is_encrypted:
+        run.listener(Noticed("an encrypted bundle has no record of the registry, because anyone could read it"))
+    elif len(content) > (_MEDIA_BYTES if is_on_media else RECORD_BYTES):
+        run.listener(Noticed("the record of the registry is too large for the bundle, and left out"))
+    else:
+        return {FILE: content}
+    return {}
 
 
 def _place(request: BackupRequest) -> RegistryPlace:

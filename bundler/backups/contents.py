@@ -6,7 +6,7 @@ or the API of Harbor. distribution does not list its manifests, so nobody knows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from bundler.core.whole_registry import AttachingTag, Roots, digest_name, roots_
 from bundler.errors import BundlerError, Misuse
 from bundler.exporting.missing_images import is_unusable
 from bundler.inventories.kept import kept_documents
-from bundler.inventories.registries import registry_contents
+from bundler.inventories.registries import registry_contents, repositories_there
 from bundler.keys.signed_files import Demand
 from bundler.keys.statements import read_statement
 from bundler.run import Run, retrying
@@ -58,6 +58,8 @@ def read_contents(
     named: Mapping[str, frozenset[Digest]],
     stores: Stores,
     run: Run,
+    *,
+    untagged: Callable[[str], frozenset[Digest]] | None = None,
 ) -> RegistryContents:
     """Reads the content of a registry.
 
@@ -67,6 +69,7 @@ def read_contents(
         named: Digests that receipts name, by repository.
         stores: The stores of the run.
         run: Receives progress, and can be stopped.
+        untagged: Returns the digests without a tag of a repository, if the registry lists them.
 
     Raises:
         Refused: The registry does not list its repositories.
@@ -81,7 +84,15 @@ def read_contents(
         each.name: {table.manifests[number].descriptor.digest for number in each.manifests}
         for each in table.repositories
     }
+    listed: dict[str, frozenset[Digest]] = {}
+    if untagged is not None:
+        names = repositories or repositories_there(registry, place.prefix, run) or tuple(roots)
+        answers = ask_each(names, untagged, run)
+        for error in answers.failed.values():
+            raise error
+        listed = dict(answers.given)
     wanted = {
+        *((name, digest) for name, digests in listed.items() for digest in digests - held.get(name, set())),
         *((each.repository, each.subject) for each in _all(roots, "orphans")),
         *((name, digest) for name, digests in named.items() for digest in digests - held.get(name, set())),
     }

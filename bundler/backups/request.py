@@ -8,12 +8,14 @@ from bundler.backups.differences import Difference
 from bundler.core.frozen import frozen
 from bundler.core.inventory import NotListed
 from bundler.core.registry_kind import RegistryKind
+from bundler.core.registry_record import RegistryRecord
 from bundler.errors import EXIT_PARTIAL
 from bundler.exporting.attached import GONE
 from bundler.exporting.request import ExportRequest
 from bundler.exporting.result import ExportResult
 from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
+from bundler.stores.credentials import Credentials
 from bundler.system.request_fields import Request
 
 
@@ -27,12 +29,14 @@ class BackupRequest(Request):
             empty. Without a name the bundle is called after the registry and the day.
         repositories: The repositories of a registry that does not list them: paths, without the host.
         receipts: Files of receipts: the digests that they name are looked for too, because no tag need lead to them.
+        admin: Credentials of a user who may read the settings of Harbor; None for those of the registry.
     """
 
     place: str
     export: ExportRequest
     repositories: tuple[str, ...] = ()
     receipts: tuple[Path, ...] = ()
+    admin: Credentials | None = None
 
 
 @frozen
@@ -43,8 +47,7 @@ class BackupResult:
         export: The bundle.
         registry: The registry, with the prefix of the repositories.
         kind: Its kind.
-        repositories: The number of repositories that were read.
-        tags: The number of their tags, those of attachments included.
+        record: The record of the registry, with the number of repositories and tags, and Harbor's settings.
         not_listed: The names in the registry that the bundle lacks, each with the reason. Missing images are in the
             bundle manifest.
     """
@@ -52,8 +55,7 @@ class BackupResult:
     export: ExportResult
     registry: str
     kind: RegistryKind
-    repositories: int
-    tags: int
+    record: RegistryRecord
     not_listed: tuple[NotListed, ...] = ()
 
     @property
@@ -99,10 +101,12 @@ class RestoreResult:
     Attributes:
         imported: The result of the import.
         comparison: The differences that a dry run found; None after a restore.
+        record: The record of the registry that the bundle came from; None if it has none.
     """
 
     imported: ImportResult
     comparison: RestoreComparison | None = None
+    record: RegistryRecord | None = None
 
     @property
     def exit_code(self) -> int:

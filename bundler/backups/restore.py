@@ -10,8 +10,10 @@ from dataclasses import replace
 
 from bundler.backups.differences import difference_of, extra_tags
 from bundler.backups.request import RestoreComparison, RestoreRequest, RestoreResult
+from bundler.core.limits import RECORD_BYTES
 from bundler.core.location import RegistryPlace
-from bundler.errors import Misuse
+from bundler.core.registry_record import FILE, RegistryRecord, parse_record
+from bundler.errors import BundlerError, Misuse
 from bundler.importing.import_ import import_bundle
 from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
@@ -35,7 +37,19 @@ def restore(request: RestoreRequest, run: Run | None = None) -> RestoreResult:
     place = _place(request.options)
     options = replace(request.options, has_digest_tags=False, is_asking_for_parts=True)
     result = import_bundle(options, run)
-    return RestoreResult(result, _compared(result, place, options, run) if options.is_dry_run else None)
+    compared = _compared(result, place, options, run) if options.is_dry_run else None
+    return RestoreResult(result, compared, _record(result))
+
+
+def _record(result: ImportResult) -> RegistryRecord | None:
+    """The record of the registry in the bundle, checked by SHA256SUMS. A damaged one is a finding of the import."""
+    sealed = result.bundle.sealed
+    if FILE not in sealed.sums:
+        return None
+    try:
+        return parse_record(sealed.read(FILE, RECORD_BYTES), what=FILE)
+    except BundlerError:
+        return None
 
 
 def _place(options: ImportRequest) -> RegistryPlace:

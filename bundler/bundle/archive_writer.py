@@ -17,7 +17,7 @@ from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk
 from bundler.bundle.held_media import Held
 from bundler.bundle.partial import StartedFolder
 from bundler.bundle.partial_state import still_holds
-from bundler.bundle.readme import NO_PARITY, encrypted_readme, readme
+from bundler.bundle.readme import NO_PARITY, NO_RECORDS, Records, encrypted_readme, readme
 from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
@@ -128,6 +128,7 @@ class SevenZipWriter:
         tool: Tool = NO_TOOL,
         read_back: ReadBack | None = None,
         parity: Mapping[str, str] = NO_PARITY,
+        records: Records = NO_RECORDS,
     ) -> tuple[BundleManifest, str]:
         """Finishes the bundle, with the real sizes of its chunks.
 
@@ -136,6 +137,7 @@ class SevenZipWriter:
             tool: The tool that comes along.
             read_back: As of `StartedFolder.seal`.
             parity: The SHA-256 of the parity files that are in the folder, in hex, by name.
+            records: The records that come along, by the names of their files. Anyone can read them.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -162,6 +164,7 @@ class SevenZipWriter:
                 roles.MANIFEST.file: [outer.to_json()],
             }
             digests = {roles.CONTENT.file: self._write_content(manifest, self._passphrase), **digests}
+        files.update((name, [content]) for name, content in records.items())
         return manifest, self._partial.seal(files, {**digests, **parity}, key, tool=tool, read_back=read_back)
 
     def close(self) -> None:

@@ -178,6 +178,10 @@ _REPAIR_CHINESE = """
 
 NO_PARITY: Mapping[str, str] = MappingProxyType({})
 """No parity files."""
+Records = Mapping[str, bytes]
+"""Records that come along with a bundle, by the names of their files."""
+NO_RECORDS: Records = MappingProxyType({})
+"""No records."""
 _SHOWN_GROUPS = 4
 
 _FORMS: dict[str, dict[str, str]] = {

@@ -16,7 +16,7 @@ from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk, membe
 from bundler.bundle.chunk_progress import ChunkProgress
 from bundler.bundle.lanes import Lanes, in_lanes
 from bundler.bundle.partial_state import PartialState
-from bundler.bundle.readme import NO_PARITY, readme
+from bundler.bundle.readme import NO_PARITY, NO_RECORDS, Records, readme
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import manifest as bundle_manifest, roles
@@ -164,6 +164,7 @@ class BundleWriter:
         tool: Tool = NO_TOOL,
         read_back: ReadBack | None = None,
         parity: Mapping[str, str] = NO_PARITY,
+        records: Records = NO_RECORDS,
     ) -> tuple[BundleManifest, str]:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
 
@@ -172,6 +173,7 @@ class BundleWriter:
             tool: The tool that comes along.
             read_back: As of `StartedPlace.seal`.
             parity: The SHA-256 of the parity files that are in the folder, in hex, by name.
+            records: The records that come along, by the names of their files.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -183,6 +185,7 @@ class BundleWriter:
         files = {
             roles.README.file: [readme(self._manifest, key_id=key.id if key else None, tool=tool, parity=parity)],
             roles.MANIFEST.file: bundle_manifest.json_pieces(self._manifest),
+            **{name: [content] for name, content in records.items()},
         }
         return self._manifest, self._partial.seal(files, {**digests, **parity}, key, tool=tool, read_back=read_back)
 

@@ -9,6 +9,7 @@ from bundler.cli import options, with_report
 from bundler.cli.bundle_options import BundleFlags, bundle_options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import SecretFile
 from bundler.errors import Misuse
 
 
@@ -38,6 +39,12 @@ bundler backup registry.internal:5000 -o /srv/backup --key backup.key --dry-run
     metavar="FILE",
     help="Back up also the digests that this receipt of an import names, for images without a tag. May be repeated.",
 )
+@click.option(
+    "--admin-credentials",
+    type=SecretFile(),
+    metavar="FILE",
+    help="USER:PASSWORD of a user who may read the settings of all projects (Harbor).",
+)
 @options.jobs_option
 @metrics_option
 @with_report.report_options
@@ -50,6 +57,7 @@ def backup(
     name: str | None,
     repositories: tuple[str, ...],
     receipts: tuple[str, ...],
+    admin_credentials: str | None,
     jobs: int | None,
     report: str | None,
     report_language: str | None,
@@ -66,7 +74,7 @@ def backup(
     """
     from bundler.views import backup_report
 
-    flags.check()
+    flags.check(admin_credentials)
     if not (flags.since or receipts) and (flags.trust or flags.insecure_no_signature):
         raise Misuse("--trust and --insecure-no-signature need --since or --receipt")
     if not flags.since and flags.since_passphrase_file:
@@ -78,6 +86,7 @@ def backup(
         export=flags.request(made, lists=(), name=name),
         repositories=repositories,
         receipts=options.paths(receipts),
+        admin=options.credentials_in(admin_credentials, "--admin-credentials") if admin_credentials else None,
     )
     result = with_run(lambda run: bundler.backup(request, run), jobs=jobs, is_quiet=quiet)
     lines = (

@@ -248,6 +248,12 @@ INVENTORY_BYTES = 256 << 20
 INVENTORY_CONTAINERS = 4_000_000
 """Objects and lists in one inventory."""
 
+HARBOR_PAGE_BYTES = 8 << 20
+"""A page of a list of Harbor: 100 robots, each with some hundred permissions."""
+
+HARBOR_ENTRIES = 20_000
+"""Entries of one list of Harbor: projects, or artifacts without a tag in one repository."""
+
 SCAN_RECORD_BYTES = 256 << 20
 """The record of a scan: some 500,000 objects, with 500,000 findings."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 
+from bundler.bundle.readme import Records
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.attachment_choice import ALL_ATTACHMENTS, AttachmentChoice
 from bundler.core.digest import Digest
@@ -80,6 +81,7 @@ class ExportRequest(Request):
         resolved: The resolved file that the images, the name and the options come from; see `bundler.read_resolved`.
         shard: Only the chunks of this shard are made; `bundler.export_shard` sets it.
         seals: The folders with the chunks that shards have made. Nothing is fetched.
+        records: Records that come along, by the names of their files. They are signed and not encrypted.
     """
 
     lists: tuple[str, ...]
@@ -125,6 +127,7 @@ class ExportRequest(Request):
     resolved: ResolvedFile | None = None
     shard: Shard | None = None
     seals: tuple[Path, ...] = ()
+    records: Records = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[Path, ...]:

@@ -40,7 +40,9 @@ def seal(copied: Copied) -> ExportResult:
         if isinstance(copied.folder, StartedFolder):  # S3 has none
             parity = protect(session, copied.folder.folder, chunks, copied.parity)
         run.listener(PhaseBegan(title, writer.size_bytes if read_back else 0, in_bytes=True))
-        manifest, bundle_id = writer.seal(session.key, tool=session.tool, read_back=read_back, parity=parity)
+        manifest, bundle_id = writer.seal(
+            session.key, tool=session.tool, read_back=read_back, parity=parity, records=request.records
+        )
         run.listener(PhaseEnded(title))
     note_sealed(session, manifest.series, bundle_id)
     return result_of(session, manifest, copied.deviations, bundle_id=bundle_id, is_read_back=is_read_back)

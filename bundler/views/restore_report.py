@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bundler.backups.differences import State
 from bundler.texts import joined, text
-from bundler.views import documents
+from bundler.views import documents, record_report
 from bundler.views.import_report import import_lines
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, limited, table
@@ -30,7 +31,8 @@ _EXTRA = text("extra")
 def lines(result: RestoreResult, *, is_verbose: bool) -> list[str]:
     """The lines that ``restore`` prints."""
     compared = [] if result.comparison is None else _comparison_lines(result.comparison, is_verbose=is_verbose)
-    return [*compared, *import_lines(result.imported, is_verbose=is_verbose)]
+    recorded = [] if result.record is None else record_report.lines(result.record, is_verbose=is_verbose)
+    return [*compared, *import_lines(result.imported, is_verbose=is_verbose), *recorded]
 
 
 def _comparison_lines(found: RestoreComparison, *, is_verbose: bool) -> list[str]:
@@ -75,6 +77,7 @@ def document(result: RestoreResult) -> dict[str, Any]:
         **documents.import_document(result.imported),
         "document": "bundler.restore/1",
         "exitCode": result.exit_code,
+        "record": None if result.record is None else json.loads(result.record.to_json()),
         "comparison": None
         if found is None
         else {

@@ -19,6 +19,7 @@ from tests.conftest import Ran
 from tests.support import attachments, images, s3
 from tests.support.large_registry import digests, fill, manifests, store
 from tests.support.parts import RealRegistry, require
+from tests.support.registries import Harbor
 from tests.support.servers import Front
 from tests.support.steps import Steps
 from tests.support.sweeps import IS_FULL
@@ -386,3 +387,74 @@ def test_the_timer_and_the_cron_line_make_whole_and_then_incremental_backups(sma
     assert 'state="not listed"' in (tmp_path / "backup.prom").read_text()
     assert here("restore", whole, later, "--trust", keys[1], "--to", target.host, "-q").code == 0
     same_digests(small, target)
+
+
+ADMIN = ("admin", "Harbor-password-1")
+RULES = [{"kind": "doublestar", "decoration": "matches", "pattern": "**"}]
+
+
+def settings_of(untagged: images.Image) -> dict[str, Any]:
+    """The answers of a Harbor with more than a page of labels, and with a secret where none belongs."""
+    robot = {"id": 7, "name": "robot$team+ci", "description": "", "level": "project", "disable": False, "duration": 30}
+    access = [{"resource": "repository", "action": "push"}, {"resource": "repository", "action": "pull"}]
+    permissions = [{"kind": "project", "namespace": "team", "access": access}]
+    retention = {"id": 3, "template": "latestPushedK", "params": {"latestPushedK": 10}, "tag_selectors": RULES}
+    return {
+        "projects": [{"project_id": 1, "name": "team", "metadata": {"public": "true", "retention_id": "5"}}],
+        "quotas?reference=project&reference_id=1": [{"id": 1, "hard": {"storage": 5000}, "used": {"storage": 10}}],
+        "retentions/5": {"id": 5, "algorithm": "or", "rules": [retention], "trigger": {"kind": "Schedule"}},
+        "projects/team/immutabletagrules": [{"id": 2, "action": "immutable", "tag_selectors": RULES}],
+        "robots?q=Level=project,ProjectID=1": [{**robot, "secret": "planted-secret", "permissions": permissions}],
+        "labels?scope=p&project_id=1": [{"id": n, "name": f"label {n}", "color": "#fff"} for n in range(150)],
+        "robots": [],
+        "labels?scope=g": None,
+        "projects/team/repositories/one/artifacts?q=tags=nil": [{"digest": untagged.digest, "tags": None}],
+        "projects/team/repositories/two/artifacts?q=tags=nil": [],
+    }
+
+
+def test_the_settings_of_harbor_are_in_a_signed_record_without_secrets(here, small, target, fronts, keys, tmp_path):
+    untagged = images.simple("untagged")
+    store(small, "team/one", untagged)
+    harbor = Harbor(projects={"team"}, users={"user": "secret"}, admin=ADMIN, settings=settings_of(untagged))
+    front = fronts(small, harbor)
+    admin = tmp_path / "admin"
+    admin.write_text(":".join(ADMIN))
+    options = ("-o", tmp_path, "--key", keys[0], "--repository", "team/one", "--repository", "team/two")
+    ran = here("backup", front.host, *options, "--name", "all", "--admin-credentials", admin)
+    assert ran.code == 0, ran.err
+    assert "projects: 1, in record-registry.json" in ran.out
+    bundle = tmp_path / "all"
+    assert f"team/one@{untagged.digest}" in names(bundle), "Harbor lists what has no tag"
+    written = (bundle / "record-registry.json").read_text()
+    assert "record-registry.json" in (bundle / "SHA256SUMS").read_text()
+    assert "planted" not in written
+    (project,) = json.loads(written)["harbor"]["projects"]
+    assert project["metadata"] == {"public": "true"}
+    assert project["quota"] == {"storage": 5000}
+    assert project["retention"]["rules"][0]["params"] == {"latestPushedK": 10}
+    assert project["immutableRules"][0]["tag_selectors"] == RULES
+    assert project["robots"][0]["permissions"][0]["access"][0] == {"resource": "repository", "action": "push"}
+    assert len(project["labels"]) == 150
+    shown = here("restore", bundle, "--trust", keys[1], "--to", target.host)
+    assert shown.code == 0, shown.err
+    assert (
+        "project team: public, quota of 5,000 bytes, retention rules: 1, immutability rules: 1, labels: 150"
+        in shown.out
+    )
+    assert "robot robot$team+ci: repository push, repository pull" in shown.out
+    with (bundle / "record-registry.json").open("a") as file:
+        file.write(" ")
+    assert here("verify", bundle, "--trust", keys[1]).code == 4
+
+    few = here("backup", front.host, *options, "--name", "few", "--json")
+    assert few.code == 0, few.err
+    read = few.json["record"]["harbor"]
+    assert read["projects"] == []
+    named = {f"team/{name}: digests without a tag" for name in ("one", "two")}
+    assert {each["what"] for each in read["notRead"]} == {"projects", "robots", "labels", *named}
+    secret = tmp_path / "passphrase"
+    secret.write_text("a passphrase of some length")
+    hidden = ("--name", "hidden", "--encrypt", "--passphrase-file", secret)
+    assert here("backup", front.host, *options, *hidden).code == 0
+    assert not (tmp_path / "hidden/record-registry.json").exists()

@@ -257,6 +257,8 @@ class HarborProjects(Fake):
     blocked: set[str] = field(default_factory=set)
     conceals: bool = False
     created: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The answers to an administrator about settings, by path with query, without the page."""
 
     def __post_init__(self) -> None:
         self.quotas = Quotas(self.quota_bytes)
@@ -288,8 +290,29 @@ class HarborProjects(Fake):
                 about = {"auth_mode": "db_auth", "harbor_version": "v2.12.2-00000000", "self_registration": False}
                 about.update({**known, "project_creation_restriction": "adminonly"} if user else {})
                 self.send(front, request, 200, about)
+            case "GET", _ if self.settings:
+                self._setting(front, request, user)
             case _:
                 raise refused(404, "NOT_FOUND", f"path {path} not found")  # no source
+
+    def _setting(self, front: Front, request: BaseHTTPRequestHandler, user: str | None) -> None:
+        # api/v2.0/swagger.yaml: parameters page and page_size (at most 100, else 400) of ListProjects, ListRobot,
+        # ListQuotas, ListLabels, ListImmuRules, listArtifacts; GetRetention has none. Rights: base.go.
+        url = urlsplit(request.path)
+        query = parse_qs(url.query)
+        page, size = int(query.pop("page", ["1"])[0]), int(query.pop("page_size", ["10"])[0])
+        rest = "&".join(f"{key}={value}" for key, (value,) in query.items())
+        path = url.path.removeprefix("/api/v2.0/") + (f"?{rest}" if rest else "")
+        if not user:
+            raise refused(401, "UNAUTHORIZED", "unauthorized")
+        if user != self.admin[0] and not path.startswith(("projects?", "projects/")) and path != "projects":
+            raise refused(403, "FORBIDDEN", "forbidden")
+        if size > 100:
+            raise refused(422, "UNPROCESSABLE_ENTITY", "page_size in query should be less than or equal to 100")
+        if path not in self.settings:
+            raise refused(404, "NOT_FOUND", f"path {path} not found")
+        found = self.settings[path]
+        self.send(front, request, 200, found[(page - 1) * size : page * size] if isinstance(found, list) else found)
 
     def _find(self, user: str | None, name: str, *, conceals: bool) -> None:
         if name in self.projects:

@@ -1,0 +1,156 @@
+"""The settings of a Harbor, through its API v2.0: projects, quotas, retention, immutability, robots, labels.
+
+It only reads. Source: goharbor/harbor, api/v2.0/swagger.yaml. Lists come in pages of at most 100 entries. An account
+sees as much as its role allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from bundler.core import strict_json
+from bundler.core.digest import Digest
+from bundler.core.limits import HARBOR_ENTRIES, HARBOR_PAGE_BYTES
+from bundler.core.registry_record import (
+    HarborSettings,
+    Read,
+    Settings,
+    immutable_rule_settings,
+    label_settings,
+    project_settings,
+    quota_settings,
+    retention_settings,
+    robot_settings,
+)
+from bundler.errors import Damaged, Refused
+from bundler.stores.credentials import Credentials
+from bundler.stores.http import error_of
+from bundler.stores.registry import Registry
+from bundler.texts import text
+
+_PAGE = 100
+Retry = Callable[[Callable[[], Any]], Any]
+"""Asks until there is an answer, or gives up."""
+
+
+class HarborApi:
+    """Reads from the API of one Harbor."""
+
+    def __init__(self, registry: Registry, admin: Credentials | None, retry: Retry) -> None:
+        """Asks nothing yet; ``admin`` is a login that may see more than that of the registry."""
+        self._registry = registry
+        self._admin = admin
+        self._retry = retry
+
+    def settings(self, prefix: str) -> HarborSettings:
+        """Reads the settings of all projects, or of that of a prefix.
+
+        Settings that this account may not see are noted and left out.
+
+        Raises:
+            Unavailable: Harbor does not answer.
+        """
+        not_read: list[tuple[str, str]] = []
+
+        def tried(what: str, read: Callable[[], Any], instead: Any) -> Any:
+            try:
+                return read()
+            except (Refused, Damaged) as error:
+                not_read.append((what, str(error)))
+                return instead
+
+        wanted = prefix.partition("/")[0]
+        about = tried("systeminfo", lambda: self._get("systeminfo"), {})
+        version = about.get("harbor_version") if isinstance(about, dict) else ""
+        found = tried("projects", lambda: list(self._list("projects")), [])
+        projects: list[Settings] = []
+        for answer in found:
+            settings = project_settings(answer)
+            if settings["name"] and (not wanted or settings["name"] == wanted):
+                projects.append({**settings, **self._of_project(answer, settings["name"], tried)})
+        robots = [] if wanted else tried("robots", lambda: self._each("robots", robot_settings), [])
+        labels = [] if wanted else tried("labels", lambda: self._each("labels?scope=g", label_settings), [])
+        return HarborSettings(
+            version if isinstance(version, str) else "",
+            tuple(sorted(projects, key=lambda each: str(each["name"]))),
+            tuple(robots),
+            tuple(labels),
+            tuple(not_read),
+        )
+
+    def _of_project(self, answer: Any, name: str, tried: Callable[[str, Callable[[], Any], Any], Any]) -> Settings:
+        number = answer.get("project_id") if isinstance(answer.get("project_id"), int) else 0
+        metadata = answer.get("metadata")
+        retention = metadata.get("retention_id") if isinstance(metadata, dict) else None
+        place = quote(name, safe="")
+        robots = f"robots?{urlencode({'q': f'Level=project,ProjectID={number}'})}"
+        quotas = f"quotas?{urlencode({'reference': 'project', 'reference_id': number})}"
+        labels = f"labels?{urlencode({'scope': 'p', 'project_id': number})}"
+
+        def read(what: str, path: str, take: Read) -> list[Settings]:
+            found: list[Settings] = tried(f"{name}: {what}", lambda: self._each(path, take), [])
+            return found
+
+        found = read("quotas", quotas, quota_settings)
+        policy: Settings | None = None
+        if isinstance(retention, str) and retention.isdecimal():
+            path = f"retentions/{int(retention)}"
+            policy = tried(f"{name}: retention", lambda: retention_settings(self._get(path)), None)
+        return {
+            "quota": found[0] if found else None,
+            "retention": policy,
+            "immutableRules": read("immutability", f"projects/{place}/immutabletagrules", immutable_rule_settings),
+            "robots": read("robots", robots, robot_settings),
+            "labels": read("labels", labels, label_settings),
+        }
+
+    def untagged(self, repository: str) -> frozenset[Digest]:
+        """The artifacts of a repository that have no tag and are no children of others.
+
+        Raises:
+            Refused, Damaged, Unavailable: Harbor does not list them.
+        """
+        project, _, name = repository.partition("/")
+        place = quote(quote(name, safe=""), safe="")  # slashes are encoded twice
+        path = f"projects/{quote(project, safe='')}/repositories/{place}/artifacts?{urlencode({'q': 'tags=nil'})}"
+        found = set()
+        for answer in self._list(path):
+            if isinstance(answer, dict) and not answer.get("tags"):
+                found.add(Digest.parse(answer.get("digest")))
+        return frozenset(found)
+
+    def _each(self, path: str, read: Read) -> list[Settings]:
+        return [read(answer) for answer in self._list(path)]
+
+    def _list(self, path: str) -> Iterator[Any]:
+        """The entries of all pages of a list.
+
+        Raises:
+            Refused: There are too many, or Harbor refuses.
+            Damaged: It is not a list.
+        """
+        seen = 0
+        for page in range(1, HARBOR_ENTRIES // _PAGE + 2):
+            joint = "&" if "?" in path else "?"
+            answer = self._get(f"{path}{joint}{urlencode({'page': page, 'page_size': _PAGE})}")
+            answer = [] if answer is None else answer  # a list without entries is null in some releases
+            if not isinstance(answer, list):
+                raise Damaged("the answer is not a list", subject=f"{self._registry.name}: {path}")
+            yield from answer[:_PAGE]
+            seen += len(answer)
+            if len(answer) < _PAGE:
+                return
+            if seen > HARBOR_ENTRIES:
+                break
+        raise Refused("the list does not end", subject=f"{self._registry.name}: {path}", actual=str(seen))
+
+    def _get(self, path: str) -> Any:
+        def ask() -> Any:
+            answer = self._registry.call("GET", f"api/v2.0/{path}", credentials=self._admin)
+            if answer.status != 200:
+                raise error_of(answer, subject=text("{registry}: {path}", registry=self._registry.name, path=path))
+            return strict_json.loads(answer.read(HARBOR_PAGE_BYTES), what=self._registry.name)
+
+        return self._retry(ask)
