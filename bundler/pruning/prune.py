@@ -24,6 +24,7 @@ from bundler.core.retention.plan import Agreed, GoingTag, Known, RepositoryPlan,
 from bundler.core.retention.receipt import (
     FAILED,
     GONE,
+    LEFT,
     REMOVED,
     SKIPPED,
     UNFINISHED,
@@ -81,6 +82,7 @@ def prune(planned: PlannedPrune, run: Run | None = None) -> PruneResult:
     key = request.key.load(run.listener)
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     with receipt_file.only_prune_of(planned.registry):
+        receipt_file.remove_finished()
         before = read_unfinished(planned.registry)
         if planned.plan.is_empty:
             return PruneResult(planned, finished=_completed(before, planned, stores, key, run))
@@ -401,7 +403,7 @@ def _completed(
             tags=tuple(_found_tag(each, receipt, stores, planned, run) for each in receipt.tags),
             finished=planned.request.now(),
         )
-        is_whole = not whole.outcomes & {SKIPPED, FAILED}
+        is_whole = not whole.outcomes & {SKIPPED, FAILED, LEFT}
         whole = replace(whole, exit_code=0 if is_whole else EXIT_PARTIAL)
         kept, _ = receipt_file.finish(path, whole, None, key)
         found.append(kept)
@@ -417,7 +419,7 @@ def _found_manifest(
     store = stores.repository(receipt.registry, item.repository)
     digest = str(item.descriptor.digest)
     found = retrying(lambda: store.find(digest), run, subject=f"{store.name}@{digest}", peer=planned.registry)
-    return replace(item, outcome=REMOVED) if found is None else replace(item, outcome=SKIPPED, reason=_NOT_REACHED)
+    return replace(item, outcome=REMOVED) if found is None else replace(item, outcome=LEFT, reason=_NOT_REACHED)
 
 
 def _found_tag(item: PrunedTag, receipt: PruneReceipt, stores: Stores, planned: PlannedPrune, run: Run) -> PrunedTag:
@@ -428,5 +430,5 @@ def _found_tag(item: PrunedTag, receipt: PruneReceipt, stores: Stores, planned: 
     find = partial(store.find, item.tag)
     found = retrying(find, run, subject=f"{store.name}:{item.tag}", peer=planned.registry)
     if found is not None and found.digest == item.digest:
-        return replace(item, outcome=SKIPPED, reason=_NOT_REACHED)
+        return replace(item, outcome=LEFT, reason=_NOT_REACHED)
     return replace(item, outcome=REMOVED)

@@ -103,6 +103,19 @@ def finish(unfinished: Path, receipt: PruneReceipt, output: Path | None, key: Pr
     return path, hashlib.sha256(content).hexdigest()
 
 
+def remove_finished() -> None:
+    """Removes unfinished receipts of prunes that were killed after their complete receipt was written."""
+    for path in _folder().glob(f"*.json.{UNFINISHED}"):
+        if is_finished(path):
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_finished(unfinished: Path) -> bool:
+    """True if the complete receipt of a prune was written, and the prune was killed before it removed the other one."""
+    return os.path.lexists(unfinished.with_name(unfinished.name.removesuffix(f".{UNFINISHED}")))
+
+
 def _content(receipt: PruneReceipt, path: Path) -> bytes:
     content = b"".join(receipt.to_json())
     if len(content) > RECEIPT_BYTES:

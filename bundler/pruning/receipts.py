@@ -18,7 +18,7 @@ from bundler.core.retention.imported import Digests, ImportedBundle, imported_bu
 from bundler.core.retention.receipt import PruneReceipt, parse_prune_receipt
 from bundler.errors import Misuse, Refused
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
-from bundler.pruning.receipt_file import prunes_folder
+from bundler.pruning.receipt_file import is_finished, prunes_folder
 from bundler.system import places
 from bundler.system.files import is_own, read_with_facts
 from bundler.texts import text
@@ -68,6 +68,7 @@ def read_unfinished(registry: str) -> tuple[tuple[Path, PruneReceipt], ...]:
     """
     folder = prunes_folder()
     found = sorted(folder.glob(f"*.json.{UNFINISHED}")) if folder is not None and folder.is_dir() else []
+    found = [path for path in found if not is_finished(path)]
     receipts = [(path, parse_prune_receipt(_own_content(path), what=str(path))) for path in found]
     return tuple((path, receipt) for path, receipt in receipts if receipt.registry == registry)
 

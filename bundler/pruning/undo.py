@@ -18,6 +18,7 @@ from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.retention.receipt import (
+    LEFT,
     REMOVED,
     UNFINISHED,
     PrunedManifest,
@@ -40,7 +41,7 @@ Answer = TypeVar("Answer")
 
 _PRUNE_RECEIPT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
 _HEAD_BYTES = 4096
-_TO_PUT_BACK = frozenset({REMOVED, UNFINISHED})
+_TO_PUT_BACK = frozenset({REMOVED, LEFT, UNFINISHED})
 
 PUT_BACK, WOULD_PUT_BACK, AS_BEFORE, MOVED_ON, LOST, FAILED = (
     "put back",

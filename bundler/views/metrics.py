@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bundler.exporting.result import ExportResult
     from bundler.importing.results import ImageResult, ImportResult, TargetResult
     from bundler.inventories.request import InventoryResult
+    from bundler.pruning.request import PruneResult
     from bundler.scanning.request import ScanResult
     from bundler.standing.check_request import CheckResult
     from bundler.standing.request import StatusResult
@@ -228,6 +229,12 @@ def _of_inventory(result: InventoryResult) -> Iterator[Sample]:
     yield sample(metrics.IMAGES, sum(len(each.tags) for each in result.inventory.repositories), state="listed")
 
 
+def _of_prune(result: PruneResult) -> Iterator[Sample]:
+    yield sample(metrics.IMAGES, len(result.having("removed", "gone")), state="removed")
+    yield sample(metrics.IMAGES, len(result.having("skipped", "failed", "unfinished")), state="not removed")
+    yield from _of_errors(result.errors)
+
+
 def _of_scan(result: ScanResult) -> Iterator[Sample]:
     for scan in result.record.scans:
         name = scan.scanner.name
@@ -272,6 +279,7 @@ _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "ParityResult": _of_parity,
     "CopyResult": _of_copy,
     "InventoryResult": _of_inventory,
+    "PruneResult": _of_prune,
     "ScanResult": _of_scan,
     "StatusResult": _of_status,
     "CheckResult": _of_check,

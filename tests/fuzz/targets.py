@@ -49,6 +49,8 @@ from bundler.core.policy.verdict import Unfit
 from bundler.core.receipt import parse_receipt
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import recognised
+from bundler.core.retention.receipt import parse_prune_receipt
+from bundler.core.retention.rules_file import parse_retention
 from bundler.core.rules_file import parse_rules
 from bundler.core.sbom import Wrapping, parse_sbom, unwrapped
 from bundler.core.scan import Scanner, Unit, parse_record
@@ -173,6 +175,16 @@ def inventory(data: bytes) -> None:
     for repository in read.repositories:
         for number in repository.manifests:
             assert all(blob < len(read.blobs) for blob in read.blobs_of(number))
+
+
+def prune_receipt(data: bytes) -> None:
+    read = parse_prune_receipt(data, what="test")
+    assert parse_prune_receipt(b"".join(read.to_json()), what="test") == read
+
+
+def retention(data: bytes) -> None:
+    for rule in parse_retention(lines_of(data), source="rules.yaml").rules:
+        rule.covered(("1.0", "latest"))
 
 
 def rules(data: bytes) -> None:
@@ -539,6 +551,8 @@ TARGETS: dict[str, Target] = {
     "location": lambda data: parse_image(text_of(data)),
     "media-type": lambda data: oci.media_type_of(data, what="test"),
     "naming-rules": rules,
+    "prune-receipt": prune_receipt,
+    "retention-rules": retention,
     "next-page": next_page,
     "outer-manifest": lambda data: read_manifest(data, what="test"),
     "need-list": need_list,

@@ -96,7 +96,7 @@ def joined(imports: Iterable[ImportedBundle]) -> tuple[ImportedBundle, ...]:
     found: dict[str, ImportedBundle] = {}
     for each in sorted(imports, key=lambda each: each.imported):
         found[each.id] = _together(found[each.id], each) if each.id in found else each
-    return tuple(sorted(found.values(), key=lambda each: (each.imported, each.id), reverse=True))
+    return tuple(sorted(found.values(), key=lambda each: (each.imported, each.name, each.id), reverse=True))
 
 
 def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mapping[Place, Digest]) -> KeptBundles:

@@ -79,13 +79,17 @@ class Needs:
         """
         doomed = self.reached([*(self.tags[tag] for tag in removed), *leftovers])
         while True:
-            # A tag of an attachment goes with its subject. The others keep what they name, and all that it needs.
-            gone = {tag for tag, subject in self.attached.items() if subject in doomed}
+            # A tag of an attachment goes with its subject, also with one that an interrupted prune has removed. The
+            # other tags keep what they name, and all that it needs.
+            gone = {tag for tag, subject in self.attached.items() if self._goes(tag, subject, doomed, leftovers)}
             staying = [number for tag, number in self.tags.items() if tag not in removed and tag not in gone]
             left = doomed - self.reached([*staying, *protected])
             if left == doomed:
                 return self._in_order(doomed)
             doomed = left
+
+    def _goes(self, tag: str, subject: int | None, doomed: Collection[int], leftovers: Collection[int]) -> bool:
+        return subject in doomed if subject is not None else self.tags[tag] in leftovers
 
     def _in_order(self, numbers: set[int]) -> list[int]:
         """Those that need others first. Attachments may need each other in a circle; then any order is right."""

@@ -25,9 +25,10 @@ from bundler.errors import BundlerError, Damaged, Refused
 DOCUMENT = "bundler.prune-receipt/1"
 _DOCUMENTS = "bundler.prune-receipt/"
 
-REMOVED, GONE, SKIPPED, FAILED, UNFINISHED = "removed", "gone", "skipped", "failed", "unfinished"
-OUTCOMES = frozenset({REMOVED, GONE, SKIPPED, FAILED, UNFINISHED})
-"""The outcomes: removed by this prune; gone before; left alone, because something changed; failed; or not known."""
+REMOVED, GONE, SKIPPED, FAILED, LEFT, UNFINISHED = "removed", "gone", "skipped", "failed", "left", "unfinished"
+OUTCOMES = frozenset({REMOVED, GONE, SKIPPED, FAILED, LEFT, UNFINISHED})
+"""The outcomes: removed by this prune; gone before; left alone, because something changed; failed; left to the next
+prune by one that was interrupted; or not known."""
 
 
 @frozen
