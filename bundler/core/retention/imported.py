@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 
 from bundler.core.digest import Digest
@@ -102,8 +102,9 @@ def joined(imports: Iterable[ImportedBundle]) -> tuple[ImportedBundle, ...]:
 def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mapping[Place, Digest]) -> KeptBundles:
     """Chooses the bundles that stay whole.
 
-    A bundle counts if all its images arrived, and one of its tags still has its image: an import that failed or was
-    undone must not push out one that works. Every bundle that is newer than the last one that counts stays too.
+    A bundle counts if all its images arrived, and one of its tags has its image or that of a newer bundle: an import
+    that failed or was undone must not push out one that works. Every bundle that is newer than the last one that counts
+    stays too.
 
     Args:
         bundles: The bundles, newest first.
@@ -113,12 +114,14 @@ def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mappin
     counted: dict[str, int] = {}
     kept: list[ImportedBundle] = []
     old: list[ImportedBundle] = []
+    followed: set[Place] = set()  # the tags that have the image of a bundle, which may have come with an older one too
     for bundle in bundles:
+        followed.update(place for place, digests in _tags_of(bundle) if present.get(place) in digests)
         if counted.get(bundle.kind, 0) >= number:
             old.append(bundle)
             continue
         kept.append(bundle)
-        if not bundle.lacking and _is_there(bundle, present):
+        if not bundle.lacking and _is_there(bundle, followed):
             counted[bundle.kind] = counted.get(bundle.kind, 0) + 1
     return KeptBundles(tuple(kept), tuple(old))
 
@@ -157,9 +160,11 @@ def _has(bundle: ImportedBundle, place: Place) -> bool:
     return name in bundle.tags.get(repository, {}) or name in map(str, bundle.untagged.get(repository, ()))
 
 
-def _is_there(bundle: ImportedBundle, present: Mapping[Place, Digest]) -> bool:
-    return not bundle.tags or any(
-        present.get((repository, tag)) in digests
-        for repository, tags in bundle.tags.items()
-        for tag, digests in tags.items()
-    )
+def _is_there(bundle: ImportedBundle, followed: Collection[Place]) -> bool:
+    return not bundle.tags or any(place in followed for place, _ in _tags_of(bundle))
+
+
+def _tags_of(bundle: ImportedBundle) -> Iterator[tuple[Place, Digests]]:
+    for repository, tags in bundle.tags.items():
+        for tag, digests in tags.items():
+            yield (repository, tag), digests

@@ -67,6 +67,14 @@ def test_an_import_that_failed_or_was_undone_pushes_none_out() -> None:
     assert found.old == ()
 
 
+def test_bundles_whose_tags_all_moved_on_to_newer_ones_count() -> None:
+    found = bundles(*(receipt(f"platform-{day}", day, ("a:stable", f"p{day}", "pushed")) for day in (1, 2, 3)))
+    chosen = kept_bundles(found, 2, {("a", "stable"): digest("p3")})
+    assert [each.name for each in chosen.kept] == ["platform-3", "platform-2"]
+    undone = kept_bundles(found, 1, {("a", "stable"): digest("p2")})
+    assert [each.name for each in undone.kept] == ["platform-3", "platform-2"]
+
+
 def test_several_imports_of_one_bundle_count_once_with_all_that_arrived() -> None:
     first = receipt("platform-1", 1, ("a:1", "one", "pushed"), ("a:2", "two", "failed"))
     second = receipt("platform-1", 2, ("a:2", "two", "pushed"))
