@@ -71,7 +71,11 @@ def result_lines(result: PruneResult, *, is_verbose: bool) -> list[str]:
     alone = [each for each in result.receipt.tags if each.outcome in (REMOVED, GONE)]
     tags = sum(len(each.tags) for each in removed) + len(alone)
     lines.append(
-        said("removed: {tags}, {manifests}", tags=count(tags, "tag"), manifests=count(len(removed), "manifest"))
+        said(
+            "removed: {tags} with those of attachments, {manifests}",
+            tags=count(tags, "tag"),
+            manifests=count(len(removed), "manifest"),
+        )
     )
     left = result.having(SKIPPED, FAILED, UNFINISHED)
     if left:
@@ -144,7 +148,7 @@ def _summary(planned: PlannedPrune) -> list[str]:
     removed, kept, untouched = (plan.count(fate) for fate in (Fate.REMOVED, Fate.KEPT, Fate.UNTOUCHED))
     manifests = sum(len(each.manifests) for each in plan.changed)
     words = said(
-        "{removed} go with {manifests}; {kept:,} stay by a rule or receipt, {untouched:,} are not touched",
+        "to go: {removed} with {manifests}; to stay by a rule or receipt: {kept:,}; not touched: {untouched:,}",
         removed=count(removed, "tag"),
         manifests=count(manifests, "manifest"),
         kept=kept,

@@ -35,9 +35,12 @@ class Rule:
     where: str = "--keep-last"
 
     def __str__(self) -> str:
-        kept = "keep all" if self.keep_last is None else f"keep-last {self.keep_last} by {self.by}"
-        repositories = f"{' '.join(self.repositories)}: " if self.repositories else ""
-        return f"{self.where}: {repositories}{self.tags}: {kept}"
+        order = "created" if self.by == BY_CREATED else "semver"
+        kept = "keep all" if self.keep_last is None else f"keep-last {self.keep_last} by {order}"
+        tags = "" if self.tags == ANY_TAG else str(self.tags)
+        parts = (" ".join(self.repositories), tags, kept)
+        where = "" if self.where.startswith("--") else f"{self.where}: "
+        return where + ", ".join(part for part in parts if part)
 
     @property
     def needs_dates(self) -> bool:
