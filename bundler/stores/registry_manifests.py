@@ -7,6 +7,7 @@ from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
+from bundler.core.registry_kind import QUAY
 from bundler.errors import BundlerError, Damaged, NotFound, Refused
 from bundler.stores.answer_headers import length_of, media_type_of
 from bundler.stores.http import Answer, error_of, facts_of, is_page, no_registry
@@ -122,9 +123,9 @@ class Manifests:
             Refused, Unavailable: It may not be removed, or the registry does not answer.
         """
         called = self._place.called(digest)
-        answer = self._place.registry.request(
-            "DELETE", f"{self._place.path}/manifests/{digest}", scopes=self._place.delete
-        )
+        # Quay refuses tokens for an action that it does not know: endpoints/v2/v2auth.py.
+        scopes = self._place.push if self._place.registry.kind() is QUAY else self._place.delete
+        answer = self._place.registry.request("DELETE", f"{self._place.path}/manifests/{digest}", scopes=scopes)
         if answer.status == 404:
             answer.drain()
             return False

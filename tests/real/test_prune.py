@@ -24,7 +24,7 @@ from tests.support import attachments, images, sweeps
 from tests.support.images import Image
 from tests.support.parts import Endpoint, RealRegistry, skopeo_raw
 from tests.support.referrers import Referrers
-from tests.support.registries import Asked, Harbor, refused
+from tests.support.registries import Asked, Harbor, Quay, refused
 from tests.support.servers import Front, digest_of
 from tests.support.steps import Steps
 from tests.support.tables import each_case
@@ -474,6 +474,19 @@ def test_harbor_removes_tags_by_its_api_and_immutable_ones_are_named(here, new_r
     assert whole(registry, "team/sub/app", fixed)  # its platforms too
     assert whole(registry, "team/sub/app", shared)
     assert front.count("PUT", "") == 0
+
+
+def test_quay_gets_no_request_for_a_right_that_it_does_not_know(here, new_registry, fronts, monkeypatch):
+    registry = new_registry()
+    for version in ("1.0", "2.0"):
+        images.simple(version).push(registry, "team/app", version)
+    front = fronts(registry, Quay({"team"}, users={"robot": "secret"}))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("secret\n"))
+    login = ("--username", "robot", "--password-stdin", "--repository", "team/app")
+    ran = here("prune", front.host, "--keep-last", 1, "--yes", "--json", *login)
+    assert (ran.code, ran.json["kind"]) == (0, "quay"), ran.err
+    assert registry.tags["team/app"] == ["2.0"]
+    assert ran.json["free"]["never"] is None
 
 
 def test_a_kill_at_any_step_leaves_no_broken_tag_and_the_next_run_goes_on(registry, tmp_path):
