@@ -1,4 +1,4 @@
-"""The house of README: imports go one way, each library has one door, and only views print."""
+"""The house of docs/house.md: imports go one way, each library has one door, and only views print."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -25,6 +26,8 @@ from tests.support.tables import each_case
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text()
+HOUSE = (ROOT / "docs/house.md").read_text()
 FORMAT = (Path(bundler.bundle.__file__).parent / "FORMAT.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md", ROOT / "scripts/ci/README.md", ROOT / "scripts/cluster/README.md",
          Path(bundler.bundle.__file__).parent / "FORMAT.md"]  # fmt: skip
@@ -41,8 +44,8 @@ def help_of(command: str) -> str:
 
 
 @each_case("command", list(COMMANDS))
-def test_every_command_is_in_the_readme_and_its_help_opens_with_examples(command):
-    assert f"| `bundler {command} " in README
+def test_every_command_is_on_its_page_and_its_help_opens_with_examples(command):
+    assert f"| `bundler {command} " in COMMANDS_PAGE
     first, *rest = help_of(command).splitlines()
     assert first == "Examples:"
     assert f"bundler {command} " in rest[0]
@@ -58,8 +61,9 @@ def test_every_example_of_the_help_is_a_command_that_is_understood(command):
         COMMANDS[command].make_context(command, words[2:])
 
 
-def test_readme_counts_the_parsers_that_are_fuzzed():
-    assert f"| {len(TARGETS)} of them under hypothesis and atheris;" in README
+def test_the_promises_count_the_parsers_that_are_fuzzed():
+    promises = (ROOT / "docs/promises.md").read_text()
+    assert f"| {len(TARGETS)} of them under hypothesis and atheris;" in promises
 
 
 def commands_of(page: Path) -> list[str]:
@@ -74,7 +78,7 @@ def commands_of(page: Path) -> list[str]:
 
 def test_every_command_in_a_block_of_a_page_is_understood():
     tables = ROOT / "docs/performance.md"  # its blocks are measurements, by the name of a command
-    pages = {page: commands_of(page) for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")] if page != tables}
+    pages = {page: commands_of(page) for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")] if page != tables}
     for name in ("serve", "scan", "mirrors", "labels", "layers", "s3", "monitoring"):
         assert pages[ROOT / f"docs/{name}.md"], name
     for page, commands in pages.items():
@@ -86,8 +90,8 @@ def test_every_command_in_a_block_of_a_page_is_understood():
                 pytest.fail(f"{page.name}: {command}: {error.format_message()}")
 
 
-def test_readme_and_help_name_every_transport():
-    places = README.partition("### Where images come from, and where they go")[2].partition("\n### ")[0]
+def test_page_and_help_name_every_transport():
+    places = COMMANDS_PAGE.partition("## Where images come from, and where they go")[2].partition("\n## ")[0]
     sources, _, targets = places.partition("- **Targets:**")
     targets = targets.partition("\n- ")[0]
     for prefix in prefixes():
@@ -97,31 +101,31 @@ def test_readme_and_help_name_every_transport():
         assert form is None or (f"`{form}`" in targets and form in " ".join(help_of("import").split()))
 
 
-def test_every_flag_that_the_readme_names_exists():
+def test_every_flag_that_readme_and_commands_name_exists():
     known = {name for command in COMMANDS.values() for option in command.params for name in option.opts}
     known |= {"--help", "--version", "--strict", "--images", "--registry", "--slow"}
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README + COMMANDS_PAGE))
     assert named <= known
 
 
-def test_the_exit_codes_of_the_readme_are_those_of_the_errors():
-    table = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+def test_the_exit_codes_of_the_page_are_those_of_the_errors():
+    table = {int(code) for code in re.findall(r"^\| (\d+) \|", COMMANDS_PAGE, re.MULTILINE)}
     families = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.BundlerError)]
     codes = {family.exit_code for family in families if isinstance(family.exit_code, int)}
     assert table == codes | {0, errors.EXIT_DIFFERENT, errors.EXIT_PARTIAL, errors.EXIT_BUG}
 
 
-def test_the_chunk_sizes_of_readme_help_and_code_agree():
+def test_the_chunk_sizes_of_page_help_and_code_agree():
     for name in plan.CHUNK_PRESETS:
-        assert f"`{name}`" in README
+        assert f"`{name}`" in COMMANDS_PAGE
         assert name in help_of("export")
-    assert f"{plan.DEFAULT_CHUNK_BYTES:,}" in README
+    assert f"{plan.DEFAULT_CHUNK_BYTES:,}" in COMMANDS_PAGE
     assert f"{plan.DEFAULT_CHUNK_BYTES:,}" in FORMAT
 
 
-def test_the_list_in_the_readme_parses():
-    text = README.partition("```yaml\n")[2].partition("```")[0].replace("sha256:…", f"sha256:{'a' * 64}")
-    parsed = image_list.parse_image_list(text, source="README.md", parse_image=parse_image)
+def test_the_list_of_the_page_parses():
+    text = COMMANDS_PAGE.partition("```yaml\n")[2].partition("```")[0].replace("sha256:…", f"sha256:{'a' * 64}")
+    parsed = image_list.parse_image_list(text, source="commands.md", parse_image=parse_image)
     assert (parsed.name, len(parsed.entries)) == ("platform-2026.11", 4)
 
 
@@ -255,8 +259,8 @@ def test_the_decision_on_dependencies_lists_those_of_the_package():
     assert listed == [(name, {">=": "≥", "==": "="}[sign], version) for name, sign, version in required]
 
 
-def test_the_house_of_the_readme_has_every_part_and_no_other():
-    tree = README.partition("## The house")[2].partition("\nbundler/\n")[2].partition("```")[0]
+def test_the_house_has_every_part_and_no_other():
+    tree = HOUSE.partition("\nbundler/\n")[2].partition("```")[0]
     own, _, rest = tree.partition("\nmanifests/")
     shown = set(re.findall(r"(?:^|\s)(\w+/|\w+\.py)(?=\s)", own))
     package = ROOT / "bundler"
@@ -269,3 +273,40 @@ def test_the_house_of_the_readme_has_every_part_and_no_other():
         if path.is_dir() and path.name not in ("__pycache__", "support")
     }
     assert kinds <= set(re.findall(r"\w+", rest.partition("\ntests/")[2]))
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
+
+
+TRANSLATED = sorted(
+    path
+    for folder in (".", "docs")
+    for path in (ROOT / folder).glob("**/*.zh-CN.md" if folder == "docs" else "*.zh-CN.md")
+)
+
+
+@each_case("chinese", TRANSLATED, ids=lambda path: path.name)
+def test_a_page_in_chinese_has_the_commands_links_rows_and_headings_of_the_english_one(chinese):
+    english = chinese.with_name(chinese.name.replace(".zh-CN", ""))
+
+    def parts(page: Path) -> list[object]:
+        text = page.read_text()
+        blocks = ["\n".join(re.sub(r" +# .*", "", line) for line in block.splitlines())
+                  for block in re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)]  # fmt: skip
+        links = re.findall(r"\]\(([^)]+)\)", text)
+        return [blocks, {link.replace(".zh-CN", "") for link in links} - {"README.md"},
+                *(len(re.findall(rf"^{mark}", text, re.MULTILINE)) for mark in (r"\|", "#+ ", "- "))]  # fmt: skip
+
+    assert parts(chinese) == parts(english)
+
+
+def test_the_site_is_built_without_a_warning_and_asks_no_other_host(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = [page.read_text() for page in tmp_path.rglob("*.html")]
+    assert len(pages) > 50
+    for page in pages:
+        assert not re.findall(r"<(?:script|link|img|source)[^>]*(?:src|href|srcset)=.https?:", page)

@@ -14,8 +14,6 @@ from bundler.cli.program import program, show
 bundler doctor --to registry.internal:5000/mirror
 bundler doctor --to harbor.internal --repository platform/nginx
 bundler doctor /media/stick --to docker-daemon:
-bundler doctor s3://backups/2026
-bundler doctor s3://backups/2026 --clear-uploads 7
 """
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
@@ -26,13 +24,6 @@ bundler doctor s3://backups/2026 --clear-uploads 7
     help="Check the rights for this repository (without HOST). Default: PREFIX/bundler-doctor, which need not exist.",
 )
 @click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
-@click.option(
-    "--clear-uploads",
-    "clear_uploads_days",
-    type=click.IntRange(min=1),
-    metavar="DAYS",
-    help="Abort uploads of bundles to S3 that began at least this many days ago and are not complete.",
-)
 @options.username_option
 @options.password_stdin_option
 @options.plain_http_option
@@ -45,7 +36,6 @@ def doctor(
     target: str | None,
     repository: str | None,
     base_path: str,
-    clear_uploads_days: int | None,
     username: str | None,
     password_stdin: bool,
     plain_http: tuple[str, ...],
@@ -58,10 +48,8 @@ def doctor(
 
     doctor checks the connection to a registry (name, port, certificate, clock), the credentials and rights there, the
     address of uploads, the largest body that passes, the free space on media, and the Docker daemon. It changes
-    nothing: it opens one upload without bytes and cancels it. PATHs are media, bundle folders or places in S3; default:
-    the scratch folder. --quiet shows only problems.
-
-    In S3 it lists the uploads of bundles that are not complete. They cost space. --clear-uploads aborts old ones.
+    nothing: it opens one upload without bytes and cancels it. PATHs are media or bundle folders; default: the scratch
+    folder. --quiet shows only problems.
     """
     from bundler.views import doctor_report, documents
 
@@ -69,8 +57,7 @@ def doctor(
     login = options.login(username, password_stdin, options.registries_of((parsed,) if parsed else ()))
     result = bundler.doctor(
         bundler.DoctorRequest(
-            paths=options.bundle_paths(paths),
-            clear_uploads_days=clear_uploads_days,
+            paths=options.paths(paths),
             target=parsed,
             repository=repository,
             network=options.network(plain_http, cacert, base_path=base_path, login=login, upload_hosts=upload_hosts),

@@ -17,7 +17,6 @@ from bundler.cli.values import KeyFile
     examples="""
 bundler sign /media/stick/platform --key approver.key --trust builder.pub
 bundler sign /media/disc1 /media/disc2 --key approver.key
-bundler sign s3://backups/2026/platform --key approver.key --trust builder.pub
 bundler sign /media/stick/platform --key second.key --trust keys/ --require-signatures 2
 """
 )
@@ -58,7 +57,7 @@ def sign(
 
     options.check_stdin(False, passphrase_file, key_passphrase_file)
     request = bundler.SignRequest(
-        paths=options.bundle_paths(paths),
+        paths=options.paths(paths),
         key_path=Path(key),
         key_passphrases=lambda: options.passphrases_of_key(key_passphrase_file, option="--key-passphrase-file"),
         trust=options.paths(trust),

@@ -1,4 +1,4 @@
-"""Exit codes mean what README says, and each can be explained."""
+"""Exit codes mean what docs/commands.md says, and each can be explained."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bundler import errors
 from bundler.core.advice import ADVICE, OF_EXIT_CODES
 from bundler.core.exit_codes import EXIT_CODES
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/commands.md").read_text()
 
 
 def test_the_table_is_the_one_in_the_readme():
-    table = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.+) \|$", README, re.MULTILINE)}
+    table = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.+) \|$", PAGE, re.MULTILINE)}
     assert table == {
         code: each.meaning for code, each in EXIT_CODES.items() if code != errors.EXIT_CLOSED_PIPE
     }  # that one is told below the table
