@@ -53,11 +53,13 @@ class AttachmentSource:
         store: Lists the attachments and gives their manifests.
         read_blob: Reads a small blob of the store, verified.
         retry: Asks until there is an answer.
+        is_lost: Returns True for an attachment whose manifests are there, and whose blobs are not.
     """
 
     store: ImageSource
     read_blob: ReadBlob
     retry: Retry
+    is_lost: Callable[[ResolvedAttachment], bool] = lambda _: False
 
 
 @frozen
@@ -259,6 +261,9 @@ class _Search:
             return None
         key = (subject, digest, attachment.tag)
         if key in self._found:
+            return None
+        if self.source.is_lost(attachment):
+            self._left[GONE, attachment.kind] += 1
             return None
         if attachment.tag and self._tags.setdefault(attachment.tag, digest) != digest:
             self._remark(text("{image}: two attachments have the tag {tag}", image=self._name, tag=attachment.tag))

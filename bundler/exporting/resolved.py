@@ -14,6 +14,7 @@ from bundler.core.image_list import Entry
 from bundler.core.journal import PinnedAttachments
 from bundler.core.manifest import MissingImage
 from bundler.core.oci import Descriptor
+from bundler.core.plan import ResolvedAttachment
 from bundler.errors import BundlerError
 from bundler.exporting.attached import Attached, AttachmentSource, with_attachments
 from bundler.exporting.blob_index import Documents, FoundImage
@@ -21,6 +22,7 @@ from bundler.exporting.failures import not_resolved
 from bundler.exporting.image_resolution import Resolution, Source, resolve_image
 from bundler.exporting.left_out import NotCarried, notice_left
 from bundler.exporting.listed import Listed
+from bundler.exporting.lost_blobs import LostBlobs
 from bundler.exporting.missing_images import is_missing, is_unusable, missing_image
 from bundler.exporting.resume import Resume, find_resume
 from bundler.exporting.session import Session
@@ -90,6 +92,9 @@ def resolve(listed: Listed) -> Resolved:
     known = {entry: image for entry in listed.entries if (image := resume.missing(entry))}
     asked = [entry for entry in listed.entries if entry not in known]
     documents = Documents()
+    # A resumed export keeps the images that it started with.
+    is_checked = session.request.skips_unusable and resume.journal is None
+    lost = LostBlobs(stores, run, listed.there.blobs) if is_checked else None
 
     def ask(entry: Entry) -> FoundImage:
         if entry.source in absent:
@@ -99,7 +104,9 @@ def resolve(listed: Listed) -> Resolved:
         if is_remote:
             documents.keep_read(found.documents)
         documents.keep_made(found.made)
-        attached = _attached(entry, found, listed, resume.attachments_of(entry))
+        if lost is not None:
+            lost.check(entry.source, found.image.manifests, what=str(entry.reference))
+        attached = _attached(entry, found, listed, resume.attachments_of(entry), lost)
         if is_remote:
             documents.keep_read(attached.documents)
         run.listener(Moved(1))
@@ -144,16 +151,22 @@ def _resolution(entry: Entry, listed: Listed, earlier: Digest | None) -> Resolut
     return retrying(once, session.run, subject=str(entry.reference), peer=place.peer)
 
 
-def _attached(entry: Entry, found: Resolution, listed: Listed, pinned: PinnedAttachments | None) -> Attached:
+def _attached(
+    entry: Entry, found: Resolution, listed: Listed, pinned: PinnedAttachments | None, lost: LostBlobs | None
+) -> Attached:
     """Finds the attachments of one image, with retries."""
     session, place = listed.session, source_of(entry.source)
+
+    def is_lost(attachment: ResolvedAttachment) -> bool:
+        what = str(entry.reference)
+        return lost is not None and lost.first(entry.source, attachment.manifests, what=what) is not None
 
     def retry(ask: Callable[[], Answer]) -> Answer:
         return retrying(ask, session.run, subject=str(entry.reference), peer=place.peer)
 
     attached = with_attachments(
         found.image,
-        AttachmentSource(place.open(listed.stores), partial(read_small, entry, session, listed.stores), retry),
+        AttachmentSource(place.open(listed.stores), partial(read_small, entry, session, listed.stores), retry, is_lost),
         entry.attachments or session.request.attachments,
         made=found.made,
         cut_off=found.cut_off,

@@ -19,6 +19,7 @@ from tests.conftest import Ran
 from tests.support import attachments, images, s3
 from tests.support.large_registry import digests, fill, manifests, store
 from tests.support.parts import RealRegistry, require
+from tests.support.referrers import Referrers
 from tests.support.registries import Harbor
 from tests.support.servers import Front
 from tests.support.steps import Steps
@@ -207,6 +208,13 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(here, small, fronts,
     hexes = images.simple("broken").digest.partition(":")[2]
     data = small.storage / f"docker/registry/v2/blobs/sha256/{hexes[:2]}/{hexes}/data"
     data.write_bytes(data.read_bytes()[:-1] + b" ")
+    hollow, signed = images.simple("hollow"), images.simple("signed")
+    store(small, "team/two", hollow, "hollow")
+    (layer,) = [digest for digest, content in hollow.blobs.items() if content[:2] == b"\x1f\x8b"]
+    lose(small, blob(layer))
+    store(small, "team/two", signed, "signed")
+    store(small, "team/two", attachments.cosign(signed), attachments.dashed(signed, ".sig"))
+    lose(small, blob(next(iter(attachments.cosign(signed).blobs))))
     front = fronts(
         small,
         refusing("team/one/tags/list", 403, "DENIED"),
@@ -214,10 +222,20 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(here, small, fronts,
     )
     ran = here("backup", front.host, "-o", tmp_path, "--key", keys[0], "--name", "part", "--json")
     assert ran.code == 3, ran.err
-    assert [each["name"] for each in ran.json["notListed"]] == ["team/one", "team/two:2", "team/two:broken"]
-    assert names(tmp_path / "part") == {"team/two:1": images.simple("team/two1").digest}
+    assert [each["name"] for each in ran.json["notListed"]] == [
+        "team/one",
+        "team/two:2",
+        "team/two:broken",
+        f"team/two:{attachments.dashed(signed, '.sig')}",
+    ]
+    assert names(tmp_path / "part") == {
+        "team/two:1": images.simple("team/two1").digest,
+        "team/two:signed": signed.digest,
+    }
+    assert [each["reference"] for each in ran.json["missing"]] == [f"{front.host}/team/two:hollow"]
+    assert [(each["reason"], each["count"]) for each in ran.json["notCarried"]] == [("gone", 1)]
     shown = here("backup", front.host, "-o", tmp_path, "--key", keys[0], "--name", "part")
-    assert "NOT IN THE BACKUP: 3" in shown.out
+    assert "NOT IN THE BACKUP: 4" in shown.out
     assert f"{front.host}/team/one" in shown.out
 
 
@@ -283,6 +301,21 @@ def test_an_attachment_that_is_listed_and_gone_costs_no_image(here, small, keys,
     assert ran.code == 3, ran.err
     assert [(each["reason"], each["count"]) for each in ran.json["notCarried"]] == [("gone", 1)]
     assert len(names(tmp_path / "all")) == 4
+
+
+def test_attachments_that_only_the_api_lists_come_back(here, small, target, fronts, keys, tmp_path):
+    origin, there = fronts(small, Referrers()), fronts(target, Referrers())
+    subject = images.simple("team/one1")
+    sbom = attachments.referrer(subject)
+    signature = attachments.referrer(sbom, attachments.BUNDLE)
+    for each in (sbom, signature):
+        each.push(origin, "team/one")
+    assert here("backup", origin.host, "-o", tmp_path, "--key", keys[0], "--name", "all").code == 0
+    assert here("restore", tmp_path / "all", "--trust", keys[1], "--to", there.host).code == 0
+    for subject_of, attached in ((subject, sbom), (sbom, signature)):
+        found = json.loads(there.get(f"team/one/referrers/{subject_of.digest}") or b"{}")
+        assert [each["digest"] for each in found["manifests"]] == [attached.digest]
+    assert target.tags["team/one"] == ["1", "2"], "no list at a fallback tag is needed"
 
 
 def test_a_killed_backup_goes_on_with_the_digests_that_it_started_with(small, keys, tmp_path):
