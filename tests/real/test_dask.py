@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from bundler.hooks import dask_cluster
 from bundler.importing import part
 from tests.support.images import simple
 from tests.support.parts import RealRegistry
-from tests.support.servers import Front, client_of
+from tests.support.servers import Front, certificates, client_of
 
 NAMES = [f"team/image-{number}" for number in range(16)]
 
@@ -33,7 +34,7 @@ def cluster(tmp_path_factory) -> Iterator[Any]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     os.environ["HOME"] = str(tmp_path_factory.mktemp("home"))
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield SimpleNamespace(address=cluster.scheduler_address, client=client)
@@ -48,7 +49,9 @@ def bundle(made_keys, tmp_path_factory) -> Path:
     return Path(str(api.export(request).path))
 
 
-def imported(bundle: Path, keys: Path, cluster: Any, host: str, folder: Path, **more: Any) -> tuple[Any, list[Any]]:
+def imported(
+    bundle: Path, keys: Path, cluster: Any, host: str, folder: Path, cancellation: Any = None, **more: Any
+) -> tuple[Any, list[Any]]:
     events: list[Any] = []
     request = api.ImportRequest(
         (bundle,),
@@ -58,7 +61,7 @@ def imported(bundle: Path, keys: Path, cluster: Any, host: str, folder: Path, **
         dask=cluster.address,
         **more,
     )
-    return api.import_bundle(request, api.Run(events.append)), events
+    return api.import_bundle(request, api.Run(events.append, cancellation or api.Cancellation())), events
 
 
 def digests(registry: RealRegistry) -> set[str]:
@@ -129,11 +132,13 @@ def test_a_slow_medium_holds_up_one_shard_and_the_other_worker_takes_the_rest(
     """The slow one waits until all images but those of one shard are there."""
     tagged: set[str] = set()
     released = tmp_path / "released"
+    there: list[set[str]] = []
 
     def release(front: Front, request: Any) -> bool:
         if request.command == "PUT" and "/manifests/" in request.path:
             tagged.add(request.path.partition("/manifests/")[0])
-            if len(tagged) == len(NAMES) - len(NAMES) // 8:
+            if len(tagged) == len(NAMES) - len(NAMES) // 8 and not released.exists():
+                there.append(digests(target))
                 released.touch()
         return False
 
@@ -146,6 +151,59 @@ def test_a_slow_medium_holds_up_one_shard_and_the_other_worker_takes_the_rest(
     finally:
         front.stop()
         cluster.client.run(mend)
+    assert (result.exit_code, digests(target)) == (0, set(NAMES))
+    assert there == [set()], "workers move no tag"
+
+
+def test_after_a_stop_no_worker_goes_on_and_no_tag_moves(bundle, made_keys, cluster, target, tmp_path):
+    cancellation = api.Cancellation()
+
+    def stop(front: Front, request: Any) -> bool:
+        if request.command == "PUT":
+            cancellation.set()
+        return False
+
+    front = Front(target, [stop]).start()
+    try:
+        with pytest.raises(api.Interrupted):
+            imported(bundle, made_keys, cluster, front.host, tmp_path, cancellation=cancellation)
+        deadline = time.monotonic() + 60
+        while any(cluster.client.processing().values()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        sent = front.count("PUT", "/manifests/")
+    finally:
+        front.stop()
+    assert not any(cluster.client.processing().values())
+    assert sent < len(NAMES)
+    assert digests(target) == set()
+    assert json.loads((tmp_path / "receipt.json").read_text())["exitCode"] == 130
+
+
+def test_the_certificates_of_dasks_configuration_protect_the_scheduler(bundle, made_keys, target, tmp_path):
+    import dask
+    from distributed import LocalCluster
+    from distributed.security import Security
+
+    files = certificates(tmp_path)
+    (without := tmp_path / "without").mkdir()
+    own = {"tls_ca_file": str(files["ca.crt"]), "require_encryption": True}
+    for role, name in (("scheduler", "server"), ("worker", "server"), ("client", "client")):
+        own |= {f"tls_{role}_cert": str(files[f"{name}.crt"]), f"tls_{role}_key": str(files[f"{name}.key"])}
+    settings = {
+        "distributed.comm.tls.ca-file": own["tls_ca_file"],
+        "distributed.comm.tls.client.cert": own["tls_client_cert"],
+        "distributed.comm.tls.client.key": own["tls_client_key"],
+    }
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", protocol="tls://",
+        host="tls://127.0.0.1", security=Security(**own),
+    ) as cluster:  # fmt: skip
+        address = SimpleNamespace(address=cluster.scheduler_address)
+        assert address.address.startswith("tls://127.0.0.1:")
+        with pytest.raises(api.Unavailable):
+            imported(bundle, made_keys, address, target.host, without)
+        with dask.config.set(settings):
+            result, _ = imported(bundle, made_keys, address, target.host, tmp_path)
     assert (result.exit_code, digests(target)) == (0, set(NAMES))
 
 
