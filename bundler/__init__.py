@@ -203,6 +203,7 @@ if TYPE_CHECKING:
         Preheated as Preheated,
         PreheatService as PreheatService,
     )
+    from bundler.core.rate import Rate as Rate
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
     from bundler.core.receipt_attachments import ReceiptAttachment as ReceiptAttachment
     from bundler.core.reference import (
@@ -393,6 +394,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.oci": ("Descriptor",),
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
+    "bundler.core.rate": ("Rate",),
     "bundler.core.shard": ("Shard",),
     "bundler.core.hand_over": ("HandOver", "HandedMedium", "LabelCode", "parse_payload"),
     "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "Step"),

@@ -4,6 +4,8 @@ A host that answers 429, or 503 with ``Retry-After`` (RFC 6585 section 4, RFC 91
 such an answer is no failed attempt: the request waits and is sent again, and with it all others to that host. The rate
 of requests is halved with each complaint and grows by a hundredth with each answer.
 
+The user may set a limit before any complaint: requests and bytes per second, for each host.
+
 Spaced are the beginnings of requests, not how many run at a time: a request may wait for another one's bytes (of sinks
 that take blobs in their order), and would never end if that one waited for its end.
 """
@@ -19,6 +21,7 @@ from datetime import datetime, timedelta
 from bundler.core.advice import problem
 from bundler.core.events import Answered, Listener, Retrying, nobody
 from bundler.core.frozen import frozen
+from bundler.core.rate import NO_RATE, Rate
 from bundler.errors import BundlerError
 
 LONGEST_PAUSE_SECONDS = 60.0
@@ -51,6 +54,7 @@ class Paces:
         listener: Listener = nobody,
         wait: Callable[[float], object] = time.sleep,
         *,
+        rate: Rate = NO_RATE,
         patience: int = COMPLAINTS_IN_A_ROW,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = datetime.now,
@@ -60,12 +64,14 @@ class Paces:
         Args:
             listener: Receives an event for each pause.
             wait: Sleeps for some seconds; what it raises, such as `Interrupted`, goes through.
+            rate: The limit for each host. The number of threads keeps to its connections.
             patience: How many complaints in a row are waited for.
             clock: Seconds that never go back.
             now: The time of day, for people.
         """
         self._listener = listener
         self._wait = wait
+        self._rate = rate
         self._patience = patience
         self._clock = clock
         self._now = now
@@ -75,7 +81,7 @@ class Paces:
     def turn(self, host: str) -> Turn:
         """One request to a host."""
         with self._lock:
-            known = self._hosts.setdefault(host, _Host(host, self._patience, self._clock, self._now))
+            known = self._hosts.setdefault(host, _Host(host, self._patience, self._clock, self._now, self._rate))
         return Turn(known, self._listener, self._wait)
 
 
@@ -111,9 +117,16 @@ class Turn:
         """The host answered, and did not complain."""
         self._host.went_well()
 
-    def moved(self) -> None:
-        """Some bytes of the request or of its answer moved."""
+    def moved(self, amount_bytes: int) -> None:
+        """Some bytes of the request or of its answer move. Waits until they may.
+
+        Raises:
+            Interrupted: The run was stopped.
+        """
         self._host.is_alive()
+        seconds = self._host.reserve_bytes(amount_bytes)
+        if seconds > 0:
+            self._wait(seconds)
 
     def complained(self, error: BundlerError) -> None:
         """The host asked to come back later; `wait` waits for that.
@@ -143,8 +156,13 @@ class _Pause:
 class _Host:
     """The facts about one host. Thread-safe."""
 
-    def __init__(self, name: str, patience: int, clock: Callable[[], float], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, patience: int, clock: Callable[[], float], now: Callable[[], datetime], rate: Rate
+    ) -> None:
         self.name = name
+        self._least_interval_seconds = 1 / rate.requests if rate.requests else 0.0
+        self._bytes_per_second = rate.size_bytes
+        self._bytes_at = 0.0
         self._patience = patience
         self.pauses = 0
         """The number of pauses. A thread that reserved before the last one reserves again."""
@@ -163,8 +181,18 @@ class _Host:
                 raise self._refusal()
             now = self._clock()
             begin = max(now, self._next_at)
-            self._next_at = begin + self._interval_seconds
+            self._next_at = begin + max(self._interval_seconds, self._least_interval_seconds)
             return self.pauses, begin - now
+
+    def reserve_bytes(self, amount_bytes: int) -> float:
+        """The place of some bytes in time: how many seconds from now they may move."""
+        if self._bytes_per_second is None:
+            return 0.0
+        with self._lock:
+            now = self._clock()
+            begin = max(now, self._bytes_at)
+            self._bytes_at = begin + amount_bytes / self._bytes_per_second
+            return begin - now
 
     def went_well(self) -> None:
         with self._lock:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bundler.core.events import Listener, Retrying, nobody
 from bundler.core.frozen import frozen
+from bundler.core.rate import NO_RATE, Rate
 from bundler.errors import AskedToWait, BundlerError, Busy, Unavailable
 from bundler.pace import Paces
 from bundler.texts import text
@@ -153,6 +154,7 @@ class Run:
         jobs: The number of large blobs that move at a time.
         is_fail_fast: Nothing new starts after the first failure.
         changer: Changes media while the run waits for them; None to use only the media that are there.
+        rate: The limit for what each registry gets from this run.
     """
 
     listener: Listener = nobody
@@ -162,11 +164,16 @@ class Run:
     circuit_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     is_fail_fast: bool = False
     changer: MediaChanger | None = None
+    rate: Rate = NO_RATE
+
+    def at_most(self, threads: int) -> int:
+        """The number of threads, each with one connection, if so many connections are allowed."""
+        return threads if self.rate.connections is None else min(threads, self.rate.connections)
 
 
 def paces_of(run: Run) -> Paces:
     """The paces of all hosts that a run asks. Its stores share them."""
-    return Paces(run.listener, run.cancellation.wait)
+    return Paces(run.listener, run.cancellation.wait, rate=run.rate)
 
 
 def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer: str = "") -> Result:

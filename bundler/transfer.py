@@ -135,8 +135,8 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, ordered_workers: int | N
     bugs = run_all(
         copies,
         lambda copy: _copy_into(gathered, copy, run),
-        front_workers=ordered_workers or run.jobs,
-        back_workers=0 if ordered_workers else max(0, SMALL_WORKERS - run.jobs),
+        front_workers=run.at_most(ordered_workers or run.jobs),
+        back_workers=0 if ordered_workers else max(0, run.at_most(SMALL_WORKERS) - run.jobs),
         is_for_back=lambda copy: not ordered_workers and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
@@ -160,7 +160,7 @@ def copy_groups(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
         for copy in group:
             _copy_into(gathered, copy, run)
 
-    bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
+    bugs = run_all(groups, work, front_workers=run.at_most(run.jobs), cancellation=run.cancellation)
     assert not bugs, "what fails is noted with its sinks"
     return gathered.copied()
 
@@ -198,7 +198,7 @@ def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
         except BundlerError as error:
             gathered.add(Copied(((whole.current, error), *whole.also_absent())))
 
-    bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
+    bugs = run_all(groups, work, front_workers=run.at_most(run.jobs), cancellation=run.cancellation)
     assert not bugs, "what fails is noted with its sinks"
     return gathered.copied()
 
@@ -301,8 +301,8 @@ def work_through(
     return run_all(
         tasks,
         work,
-        front_workers=run.jobs,
-        back_workers=max(0, SMALL_WORKERS - run.jobs),
+        front_workers=run.at_most(run.jobs),
+        back_workers=max(0, run.at_most(SMALL_WORKERS) - run.jobs),
         is_for_back=lambda task: size_of(task) < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
@@ -312,7 +312,7 @@ def ask_all(
     questions: Sequence[Question], ask: Callable[[Question], None], run: Run, *, workers: int = SMALL_WORKERS
 ) -> list[tuple[Question, BundlerError]]:
     """Does something for each of many objects, in parallel, each with retries of its own. Small things by default."""
-    return run_all(questions, ask, front_workers=workers, cancellation=run.cancellation)
+    return run_all(questions, ask, front_workers=run.at_most(workers), cancellation=run.cancellation)
 
 
 @frozen
@@ -357,7 +357,7 @@ def ask_each(
             range(len(questions)),
             keep,
             front_workers=1,
-            back_workers=SMALL_WORKERS - 1,
+            back_workers=max(0, run.at_most(SMALL_WORKERS) - 1),
             is_for_back=lambda number: is_remote(questions[number]),
             cancellation=run.cancellation,
         )

@@ -110,6 +110,7 @@ bundler export resolved.json -o /mnt/work --key builder.key --seal /mnt/work
     "them, and seal the bundle. May be repeated.",
 )
 @options.jobs_option
+@options.rate_option
 @metrics_option
 @with_report.report_options
 @options.quiet_option
@@ -134,6 +135,7 @@ def export(
     shard_text: str | None,
     seals: tuple[str, ...],
     jobs: int | None,
+    rate_text: str | None,
     report: str | None,
     report_language: str | None,
     quiet: bool,
@@ -174,6 +176,7 @@ def export(
         variables=variables,
         layer_compression=layer_compression,
     )
+    rate = options.rate(rate_text, shard_text)
     shard, given = options.shard(shard_text), export_hosts.resolved_in(lists)
     if resolve_only or shard or seals or given:
         export_hosts.check(flags, given, is_resolving=resolve_only, shard=shard, seals=seals, report=report)
@@ -181,13 +184,17 @@ def export(
         request = replace(bundler.with_resolved(request, given), seals=options.paths(seals))
     if resolve_only:
         path = Path(flags.outputs[0])
-        resolution = with_run(lambda run: bundler.resolve_export(request, path, run), jobs=jobs, is_quiet=quiet)
+        resolution = with_run(
+            lambda run: bundler.resolve_export(request, path, run), jobs=jobs, is_quiet=quiet, rate=rate
+        )
         return export_hosts.show_resolution(resolution, is_json=is_json, is_quiet=quiet)
     if shard is not None:
         part = shard
-        made_shard = with_run(lambda run: bundler.export_shard(request, part, run), jobs=jobs, is_quiet=quiet)
+        made_shard = with_run(
+            lambda run: bundler.export_shard(request, part, run), jobs=jobs, is_quiet=quiet, rate=rate
+        )
         return export_hosts.show_shard(made_shard, is_json=is_json, is_quiet=quiet)
-    result = with_run(lambda run: bundler.export(request, run), jobs=jobs, is_quiet=quiet)
+    result = with_run(lambda run: bundler.export(request, run), jobs=jobs, is_quiet=quiet, rate=rate)
     lines = (
         [*map(str, result.folders), *([made] if made else [])]
         if quiet

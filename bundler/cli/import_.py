@@ -192,6 +192,7 @@ bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --d
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
+@options.rate_option
 @options.plain_http_option
 @options.cacert_option
 @options.dry_run_option
@@ -249,6 +250,7 @@ def import_(
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
+    rate_text: str | None,
     plain_http: tuple[str, ...],
     cacert: str | None,
     dry_run: bool,
@@ -275,6 +277,7 @@ def import_(
         raise Misuse("workers wait for no medium; leave out --wait or --dask")
     if wait and dry_run:
         raise Misuse("--dry-run waits for no medium; leave out --wait")
+    rate = options.rate(rate_text, shard_text)
     reporting = with_report.Reporting.of(report, report_language)
     parsed = tuple(map(bundler.parse_target, targets))
     key = options.receipt_key(receipt_key, key_passphrase_file)
@@ -323,6 +326,7 @@ def import_(
             is_quiet=quiet,
             is_fail_fast=fail_fast,
             is_waiting=wait,
+            rate=rate,
         ),
         request.paths,
     )

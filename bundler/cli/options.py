@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         NeedRequest,
         NetworkOptions,
         PreheatRequest,
+        Rate,
         ReceiptKey,
         Selection,
         SeveralBundles,
@@ -210,6 +211,13 @@ username_option = click.option(
 )
 password_stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password of --username from stdin."
+)
+rate_option = click.option(
+    "--rate",
+    "rate_text",
+    metavar="LIMITS",
+    help="Limit what each registry gets: requests=50,bytes=200MB,connections=16 or a part of that; requests and bytes "
+    "per second. The limit is for all shards together: one of N takes 1/N of it.",
 )
 shard_option = click.option(
     "--shard",
@@ -427,6 +435,15 @@ def shard(given: str | None) -> Shard | None:
         Misuse: It is no shard, or the environment does not number it.
     """
     return bundler.Shard.parse(given, os.environ) if given is not None else None
+
+
+def rate(given: str | None, shard_text: str | None = None) -> Rate:
+    """The value of ``--rate``: the part of one shard.
+
+    Raises:
+        Misuse: It is no rate, or the part is too small.
+    """
+    return bundler.Rate.parse(given).of_shard(shard(shard_text)) if given is not None else bundler.Rate()
 
 
 def selection(only: tuple[str, ...], except_: tuple[str, ...]) -> Selection:

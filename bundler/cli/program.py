@@ -19,7 +19,7 @@ from bundler.cli.values import BundleName, FileName, PublicKeyFile, Text
 from bundler.errors import BundlerError, Misuse
 
 if TYPE_CHECKING:
-    from bundler import Run
+    from bundler import Rate, Run
     from bundler.views.progress import Progress
 
 Result = TypeVar("Result")
@@ -250,6 +250,7 @@ def with_run(
     is_quiet: bool,
     is_fail_fast: bool = False,
     is_waiting: bool = False,
+    rate: Rate | None = None,
 ) -> Result:
     """Does the work of a command, with progress on stderr. Ctrl-C stops all its threads.
 
@@ -259,6 +260,7 @@ def with_run(
         is_quiet: Show no progress.
         is_fail_fast: End after the first failed image.
         is_waiting: Ask the person at the terminal for media that are not here.
+        rate: The limit for what each registry gets; None for no limit.
     """
     from bundler.views.progress import Progress
     from bundler.workers import interruptible
@@ -273,6 +275,7 @@ def with_run(
             jobs=jobs or bundler.default_jobs(),
             is_fail_fast=is_fail_fast,
             changer=_changer(progress) if is_waiting else None,
+            rate=rate or bundler.Rate(),
         )
         result = interruptible(lambda: work(run), cancellation)
     metrics.note(result)

@@ -107,9 +107,9 @@ def _writer(planned: Planned, folder: StartedPlace, passed: Passed) -> Writer:
 def lanes_of(planned: Planned) -> Lanes:
     """The lanes in which the chunks are written."""
     # Removable media are written one file after the other: many of them are slow with random writes.
-    outputs = planned.session.request.outputs
+    run, outputs = planned.session.run, planned.session.request.outputs
     has_holes = all(map(has_sparse_files, outputs))
-    return Lanes(planned.session.run.jobs if has_holes and not any(map(is_removable, outputs)) else 1, has_holes)
+    return Lanes(run.at_most(run.jobs) if has_holes and not any(map(is_removable, outputs)) else 1, has_holes)
 
 
 def _notice_start(planned: Planned, folder: StartedPlace, writer: Writer) -> None:

@@ -75,9 +75,9 @@ class Answer:
     """A response whose body has not been read yet."""
 
     def __init__(
-        self, response: urllib3.BaseHTTPResponse, url: str, method: str, moved: Callable[[], object] = lambda: None
+        self, response: urllib3.BaseHTTPResponse, url: str, method: str, moved: Callable[[int], object] = lambda _: None
     ) -> None:
-        """Reads nothing yet; ``moved`` is called after each piece of the body."""
+        """Reads nothing yet; ``moved`` gets the size of each piece of the body."""
         self._response = response
         self._moved = moved
         self.url = url
@@ -133,7 +133,7 @@ class Answer:
                 left_bytes -= count
                 if not left_bytes:
                     self._response.release_conn()
-                self._moved()
+                self._moved(count)
                 yield view[:count]
         finally:
             if left_bytes:
@@ -148,7 +148,7 @@ class Answer:
                     piece = self._response.read(PIECE_BYTES)
                 is_at_end = not piece
                 if piece:
-                    self._moved()
+                    self._moved(len(piece))
                     yield piece
         finally:
             if not is_at_end:
@@ -266,6 +266,8 @@ class HttpClient:
         only_once = None if body is None or isinstance(body, bytes) else _watched(body, turn)
         while True:
             turn.wait()
+            if isinstance(body, bytes):
+                turn.moved(len(body))
             answer = self._send(method, url, headers, only_once or body, turn)
             turn.answered(answer.status)
             if not RegistryAnswer(method, answer.status, retry_after_seconds=_retry_after(answer)).is_busy:
@@ -483,7 +485,7 @@ def _now_words() -> str:
 
 def _watched(body: Iterable[bytes | memoryview], turn: Turn) -> Iterator[bytes | memoryview]:
     for piece in body:
-        turn.moved()
+        turn.moved(len(piece))
         yield piece
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,10 @@ def made(tmp_path_factory: pytest.TempPathFactory, made_keys: Path) -> Path:
         lines += [f"- image: example.org/{name}", f"  from: oci:{folder}/layout{number}:{name}"]
     (folder / "list.yaml").write_text("\n".join(lines))
     flags = ["--chunk-size", "1100KB", "--channel", "monthly", "--sequence", "1", "-q"]
-    exported = cli.run(["export", f"{folder}/list.yaml", "-o", str(folder), "--key", f"{made_keys}/tester.key", *flags])
+    command = ["export", f"{folder}/list.yaml", "-o", str(folder), "--key", f"{made_keys}/tester.key", *flags]
+    with pytest.MonkeyPatch.context() as patch:  # the state of the channel would be kept in the user's home
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        exported = cli.run(command)
     assert exported == 0
     return folder / "test"
 
@@ -286,3 +290,51 @@ def test_images_of_different_shards_may_not_get_one_name(
         )  # fmt: skip
         assert ran.code == 2
         assert "gets the same name" in ran.err
+
+
+class Counting:
+    """Counts the requests that a registry answers at a time."""
+
+    def __init__(self) -> None:
+        self.at_work = self.most = self.requests = self.received_bytes = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, front: Any, request: Any) -> bool:
+        with self._lock:
+            self.at_work += 1
+            self.requests += 1
+            self.most = max(self.most, self.at_work)
+            self.received_bytes += int(request.headers.get("Content-Length") or 0)
+        try:
+            front.forward(request)
+        finally:
+            with self._lock:
+                self.at_work -= 1
+        return True
+
+
+def test_a_shard_takes_its_part_of_the_rate(
+    here: Any, waits: list[float], fronts: Any, made: Path, made_keys: Path, target: RealRegistry
+) -> None:
+    """Pauses are noted, not waited for: the last request would have waited for the time of all before it."""
+    counting = Counting()
+    front = fronts(target, counting)
+    flags = ("--trust", made_keys / "tester.pub", "--to", front.host, "--target", "distribution")
+    ran = here("import", made, *flags, "--shard", "1/100", "--rate", "requests=1,bytes=100MB")
+    assert ran.code == 0, ran.err
+    assert counting.requests >= 4
+    seconds = (counting.requests - 1) * 100
+    assert seconds - 100 < max(waits) <= seconds
+
+
+def test_no_more_connections_are_open_than_the_rate_allows(
+    here: Any, fronts: Any, made: Path, made_keys: Path, target: RealRegistry
+) -> None:
+    for allowed, flags in ((1, ("--rate", "connections=1")), (2, ("--shard", "1/2", "--rate", "connections=4"))):
+        counting = Counting()
+        front = fronts(target, counting)
+        to = f"{front.host}/{allowed}"
+        ran = here("import", made, "--trust", made_keys / "tester.pub", "--to", to, *flags)
+        assert ran.code == 0, ran.err
+        assert 1 <= counting.most <= allowed
+        assert counting.received_bytes > 1_000_000

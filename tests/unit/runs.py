@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from bundler.core.events import Event, Finished, Moved, Retrying
 from bundler.errors import Unavailable
@@ -39,5 +40,5 @@ class Recorder:
         return [event.outcome for event in self.events if isinstance(event, Finished)]
 
 
-def run_with(listener: Callable[[Event], None] | None = None, *, retry: RetryPolicy = AT_ONCE) -> Run:
-    return Run(listener or Recorder(), Cancellation(), retry)
+def run_with(listener: Callable[[Event], None] | None = None, *, retry: RetryPolicy = AT_ONCE, **more: Any) -> Run:
+    return Run(listener or Recorder(), Cancellation(), retry, **more)

@@ -11,10 +11,12 @@ import pytest
 
 from bundler import pace
 from bundler.core.advice import problem
+from bundler.core.rate import Rate
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import AskedToWait, BundlerError, Busy, Interrupted
 from bundler.pace import Paces, duration
 from bundler.run import RetryPolicy, paces_of, retrying
+from bundler.transfer import ask_all, ask_each
 from tests.support.errors import raises
 from tests.unit.runs import AT_ONCE, Recorder, run_with
 
@@ -200,7 +202,7 @@ def test_C1_bytes_that_move_are_a_sign_of_life() -> None:
     for _ in range(pace.COMPLAINTS_OF_ONE_REQUEST - 1):
         turn.wait()
         turn.complained(busy())
-        transfer.moved()
+        transfer.moved(1)
     turn.wait()
     assert max(clock.waits) < 1.0
 
@@ -324,3 +326,52 @@ def test_many_threads_wait_for_the_same_moment() -> None:
     for thread in threads:
         thread.join()
     assert min(moments) >= over
+
+
+# A limit of the user
+
+
+def test_requests_keep_to_the_rate_of_each_host() -> None:
+    clock = Clock()
+    paces = Paces(Recorder(), clock.wait, rate=Rate(requests=4), clock=clock)
+    for _ in range(9):
+        ask(paces, None)
+        ask(paces, None, host="other.example.com")
+    assert clock.seconds - 1000 == pytest.approx(2.0)
+
+
+def test_bytes_keep_to_the_rate_both_ways_together() -> None:
+    clock = Clock()
+    paces = Paces(Recorder(), clock.wait, rate=Rate(size_bytes=2_000_000), clock=clock)
+    first, second = paces.turn(HOST), paces.turn(HOST)
+    for _ in range(5):
+        first.moved(1_000_000)
+        second.moved(1_000_000)
+    assert clock.seconds - 1000 == pytest.approx(4.5)  # the last piece moves when the others have had their time
+
+
+def test_a_complaint_makes_a_host_slower_than_the_rate() -> None:
+    clock = Clock()
+    paces = Paces(Recorder(), clock.wait, rate=Rate(requests=1000), clock=clock)
+    ask(paces, busy(), None)
+    before = clock.seconds
+    ask(paces, None)
+    ask(paces, None)
+    assert clock.seconds - before > 0.04
+
+
+def test_no_more_threads_than_connections_ask_at_a_time() -> None:
+    run = run_with(rate=Rate(connections=2), jobs=4)
+    at_work, most, lock = [0], [0], threading.Lock()
+
+    def ask_one(_: int) -> None:
+        with lock:
+            at_work[0] += 1
+            most[0] = max(most[0], at_work[0])
+        threading.Event().wait(0.001)
+        with lock:
+            at_work[0] -= 1
+
+    assert ask_all(list(range(40)), ask_one, run) == []
+    assert ask_each(list(range(40)), ask_one, run).failed == {}
+    assert most[0] <= 2
