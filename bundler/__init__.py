@@ -221,6 +221,7 @@ if TYPE_CHECKING:
     from bundler.core.scan.waivers import Waiver as Waiver
     from bundler.core.selection import Selection as Selection
     from bundler.core.shard import Shard as Shard
+    from bundler.core.shards import ShardWork as ShardWork, works_of as works_of
     from bundler.core.standing import RepositoryStanding as RepositoryStanding, Standing as Standing
     from bundler.errors import (
         Absent as Absent,
@@ -396,6 +397,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.selection": ("Selection",),
     "bundler.core.rate": ("Rate",),
     "bundler.core.shard": ("Shard",),
+    "bundler.core.shards": ("ShardWork", "works_of"),
     "bundler.core.hand_over": ("HandOver", "HandedMedium", "LabelCode", "parse_payload"),
     "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "Step"),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage", "Variant"),

@@ -32,6 +32,12 @@ bundler inspect vendor-image.tar.gz                 an image file of docker save
     metavar="IMAGE",
     help="Show the layers of this image: sizes, commands, shared bytes, files that later layers replace or delete.",
 )
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Show the parts of an import with --shard I/N: images, bytes and chunks of each.",
+)
 @click.option("--platform", metavar="OS/ARCH", help="With --sbom or --layers: this platform of the image.")
 @click.option("--document", metavar="DIGEST", help="With --sbom: one of several SBOMs; the beginning is enough.")
 @options.quiet_option
@@ -42,13 +48,22 @@ def inspect(
     passphrase_file: str | None,
     sbom: str | None,
     layers: str | None,
+    shards: int | None,
     platform: str | None,
     document: str | None,
     quiet: bool,
     is_json: bool,
 ) -> int:
     """Show the content of a bundle or an image file: images, digests, platforms, sizes, layers."""
-    file = files.image_file(paths, {"--trust": bool(trust), "--sbom": sbom is not None, "--layers": layers is not None})
+    file = files.image_file(
+        paths,
+        {
+            "--trust": bool(trust),
+            "--sbom": sbom is not None,
+            "--layers": layers is not None,
+            "--shards": shards is not None,
+        },
+    )
     if file is not None:
         return files.show_file("inspect", lambda run: bundler.inspect_file(file, run), quiet=quiet, is_json=is_json)
     from bundler.views import documents, report
@@ -60,6 +75,8 @@ def inspect(
     )
     if sbom is not None and layers is not None:
         raise Misuse("--sbom and --layers cannot be combined")
+    if shards is not None and (sbom is not None or layers is not None):
+        raise Misuse("--shards cannot be combined with --sbom or --layers")
     if sbom is not None:
         return _show_sbom(request, sbom, platform, document, is_json=is_json, is_quiet=quiet)
     if document is not None:
@@ -71,8 +88,28 @@ def inspect(
     result = with_run(lambda run: bundler.inspect(request, run), jobs=None, is_quiet=quiet)
     if isinstance(result, bundler.BundleList):
         return files.show_list("inspect", result, is_json=is_json)
+    if shards is not None:
+        return _show_shards(result, shards, is_json=is_json)
     lines = report.names_of(result) if quiet else report.inspect_lines(result)
     show(lines, documents.inspect_document(result) if is_json else {}, is_json=is_json)
+    return result.exit_code
+
+
+def _show_shards(result: bundler.InspectResult, count: int, *, is_json: bool) -> int:
+    """Shows the parts of an import by several hosts.
+
+    Raises:
+        Misuse: The bundle is encrypted, and its content is not known.
+    """
+    from bundler.views import shard_report
+
+    manifest = result.bundle.manifest
+    if not isinstance(manifest, bundler.BundleManifest):
+        raise Misuse(
+            "an encrypted bundle: its images are not known", subject="--shards", hint="give --passphrase-file FILE"
+        )
+    works = bundler.works_of(manifest, count)
+    show(shard_report.works_lines(result, works), shard_report.works_document(result, works), is_json=is_json)
     return result.exit_code
 
 

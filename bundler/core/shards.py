@@ -48,6 +48,37 @@ def images_of_shard(manifest: BundleManifest, images: Sequence[Image], shard: Sh
     return tuple(images[place] for place in divided_images(manifest, images, shard.count)[shard.index])
 
 
+@frozen
+class ShardWork:
+    """The work of one shard of an import.
+
+    Attributes:
+        shard: The shard.
+        images: Its images, in the order of the bundle.
+        size_bytes: The bytes of the blobs in the bundle that they need.
+        chunks: The numbers of the chunks that they need, from 1.
+    """
+
+    shard: Shard
+    images: tuple[Image, ...]
+    size_bytes: int
+    chunks: tuple[int, ...]
+
+
+def works_of(manifest: BundleManifest, count: int) -> tuple[ShardWork, ...]:
+    """The work of each shard of an import of all images."""
+    divided = divided_images(manifest, manifest.images, count)
+    return tuple(_work(manifest, Shard(n, count), places) for n, places in enumerate(divided, start=1))
+
+
+def _work(manifest: BundleManifest, shard: Shard, places: Sequence[int]) -> ShardWork:
+    images = tuple(manifest.images[place] for place in places)
+    needed = {number for image in images for number in image.needs_with_attachments}
+    carried = [manifest.blobs[number] for number in needed if not manifest.blobs[number].is_left_out]
+    chunks = sorted({piece.chunk for blob in carried for piece in blob.stored.pieces})
+    return ShardWork(shard, images, sum(blob.descriptor.size_bytes for blob in carried), tuple(chunks))
+
+
 def run_of_shard(sizes: Sequence[int], shard: Shard) -> range:
     """The places of the things of a shard: neighbours in a sequence of things with sizes in bytes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,9 @@ from bundler.core.manifest import BundleManifest, Chunk
 from bundler.errors import Damaged, Incomplete, LocalStorage
 from bundler.exporting.planned import Planned
 from bundler.texts import some, text
+
+_SHARD = re.compile(r"\.shard-[0-9]+-of-[0-9]+")
+"""The ending of the folder of a finished shard. An unfinished one ends with .partial."""
 
 
 def gather(planned: Planned) -> None:
@@ -81,12 +85,13 @@ def refuse_other_bytes(writer: BundleWriter, manifest: BundleManifest, folder: H
 def _folders(given: Sequence[Path], name: str) -> Iterator[Path]:
     for folder in given:
         yield folder
-        yield from sorted(folder.glob(f"{name}.shard-*-of-*"))
+        shards = (each for each in folder.glob(f"{name}.shard-*") if _SHARD.fullmatch(each.name, len(name)))
+        yield from sorted(each for each in shards if each.is_dir())
 
 
 def _remove_empty(place: Path) -> None:
     """Removes the folder of a shard if all of its chunks were moved, so that the shard can be run again."""
-    if ".shard-" not in place.name or any(roles.is_chunk(each.name) for each in place.iterdir()):
+    if ".shard-" not in place.name or not place.is_dir() or any(roles.is_chunk(each.name) for each in place.iterdir()):
         return
     with suppress(OSError):
         (place / roles.SUMS.file).unlink()

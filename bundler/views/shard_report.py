@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bundler.views.languages import said
@@ -10,6 +11,8 @@ from bundler.views.report import NOT_SIGNED
 from bundler.views.words import count, escaped, fact, fact_below, shell_word, size
 
 if TYPE_CHECKING:
+    from bundler.commands.inspect_ import InspectResult
+    from bundler.core.shards import ShardWork
     from bundler.exporting.sharded import ExportedShard, Resolution
 
 
@@ -46,6 +49,44 @@ def shard_lines(result: ExportedShard) -> list[str]:
     lines += [fact_below(in_runs([chunk.file for chunk in result.chunks]))] if result.chunks else []
     command = f"bundler export FILE -o DIR --key KEY --seal {shell_word(result.path.parent)}"
     return [*lines, "", said("next, after all shards: {command}", command=command)]
+
+
+def works_lines(result: InspectResult, works: Sequence[ShardWork]) -> list[str]:
+    """The lines that ``inspect --shards`` prints: the images, bytes and chunks of each shard."""
+    manifest = result.bundle.manifest
+    lines = [fact(said("bundle"), f"{manifest.name}  {result.bundle.id}")]
+    for work in works:
+        files = [manifest.chunks[number - 1].file for number in work.chunks]
+        words = said(
+            "{shard}: {images}, {size}, {chunks}",
+            shard=work.shard,
+            images=count(len(work.images), "image"),
+            size=size(work.size_bytes),
+            chunks=count(len(files), "chunk"),
+        )
+        lines += ["", words, *([f"  {in_runs(files)}"] if files else [])]
+    return lines
+
+
+def works_document(result: InspectResult, works: Sequence[ShardWork]) -> dict[str, Any]:
+    """The document that ``inspect --shards --json`` prints."""
+    manifest = result.bundle.manifest
+    return {
+        "document": "bundler.inspect-shards/1",
+        "exitCode": result.exit_code,
+        "bundleId": result.bundle.id,
+        "name": manifest.name,
+        "verified": result.is_verified,
+        "shards": [
+            {
+                "shard": str(work.shard),
+                "images": [str(image.reference) for image in work.images],
+                "bytes": work.size_bytes,
+                "chunks": [manifest.chunks[number - 1].file for number in work.chunks],
+            }
+            for work in works
+        ],
+    }
 
 
 def resolution_document(result: Resolution) -> dict[str, Any]:

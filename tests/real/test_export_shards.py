@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import images
 from tests.support.parts import RealRegistry
+from tests.support.steps import Steps
 
 COUNT = 3
 NAMES = ("library/oci:1", "team/multi:1", "team/big:1", "team/cut:1", "team/small:1")
@@ -111,6 +112,21 @@ def test_no_bundle_is_sealed_from_missing_or_changed_chunks(here: Any, resolved:
     assert shard(here, resolved, 2).code == 0
     ran = seal(here, resolved, made_keys)
     assert ran.code == 0, ran.err
+
+
+def test_a_shard_that_is_killed_goes_on_and_the_file_alone_makes_a_bundle_too(
+    here: Any, resolved: Path, made_keys: Path, tmp_path: Path
+) -> None:
+    command = ["export", resolved, "-o", tmp_path / "work", "--shard", f"1/{COUNT}"]
+    assert Steps(command).kill_at(12).was_killed
+    assert (tmp_path / f"work/test.shard-1-of-{COUNT}.partial").is_dir()
+    assert (seal(here, resolved, made_keys).code, (tmp_path / "work/test").exists()) == (9, False)
+    for number in range(1, COUNT + 1):
+        assert shard(here, resolved, number).code == 0
+    assert seal(here, resolved, made_keys).code == 0
+    alone = here("export", resolved, "-o", tmp_path / "alone", "--key", made_keys / "tester.key")
+    assert alone.code == 0, alone.err
+    assert contents(tmp_path / "work/test") == contents(tmp_path / "alone/test")
 
 
 def test_the_key_that_seals_must_have_signed_the_resolved_file(here: Any, resolved: Path, made_keys: Path) -> None:

@@ -238,6 +238,18 @@ def test_a_shard_needs_only_the_chunks_of_its_images(
     )
 
 
+def test_inspect_shows_the_parts_that_the_hosts_import(
+    here: Any, made: Path, made_keys: Path, manifest: BundleManifest
+) -> None:
+    flags = ("--trust", made_keys / "tester.pub", "--shards", COUNT)
+    parts = here("inspect", made, *flags, "--json").json["shards"]
+    for number, part in enumerate(parts, start=1):
+        assert {each.partition("/")[2] for each in part["images"]} == names_of(manifest, number)
+        assert {"chunk-0001.tar"} < set(part["chunks"]) < {chunk.file for chunk in manifest.chunks}
+    lines = here("inspect", made, *flags).out
+    assert all(f"{number}/{COUNT}: " in lines for number in range(1, COUNT + 1))
+
+
 def test_shards_check_each_chunk_once_and_the_small_files_every_time(here: Any, made: Path, made_keys: Path) -> None:
     read: list[str] = []
     for number in range(1, COUNT + 1):
