@@ -14,6 +14,8 @@ from bundler.cli.program import program, show
 bundler doctor --to registry.internal:5000/mirror
 bundler doctor --to harbor.internal --repository platform/nginx
 bundler doctor /media/stick --to docker-daemon:
+bundler doctor s3://backups/2026
+bundler doctor s3://backups/2026 --clear-uploads 7
 """
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
@@ -24,6 +26,13 @@ bundler doctor /media/stick --to docker-daemon:
     help="Check the rights for this repository (without HOST). Default: PREFIX/bundler-doctor, which need not exist.",
 )
 @click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
+@click.option(
+    "--clear-uploads",
+    "clear_uploads_days",
+    type=click.IntRange(min=1),
+    metavar="DAYS",
+    help="Abort uploads of bundles to S3 that began at least this many days ago and are not complete.",
+)
 @options.username_option
 @options.password_stdin_option
 @options.plain_http_option
@@ -36,6 +45,7 @@ def doctor(
     target: str | None,
     repository: str | None,
     base_path: str,
+    clear_uploads_days: int | None,
     username: str | None,
     password_stdin: bool,
     plain_http: tuple[str, ...],
@@ -48,8 +58,10 @@ def doctor(
 
     doctor checks the connection to a registry (name, port, certificate, clock), the credentials and rights there, the
     address of uploads, the largest body that passes, the free space on media, and the Docker daemon. It changes
-    nothing: it opens one upload without bytes and cancels it. PATHs are media or bundle folders; default: the scratch
-    folder. --quiet shows only problems.
+    nothing: it opens one upload without bytes and cancels it. PATHs are media, bundle folders or places in S3; default:
+    the scratch folder. --quiet shows only problems.
+
+    In S3 it lists the uploads of bundles that are not complete. They cost space. --clear-uploads aborts old ones.
     """
     from bundler.views import doctor_report, documents
 
@@ -57,7 +69,8 @@ def doctor(
     login = options.login(username, password_stdin, options.registries_of((parsed,) if parsed else ()))
     result = bundler.doctor(
         bundler.DoctorRequest(
-            paths=options.paths(paths),
+            paths=options.bundle_paths(paths),
+            clear_uploads_days=clear_uploads_days,
             target=parsed,
             repository=repository,
             network=options.network(plain_http, cacert, base_path=base_path, login=login, upload_hosts=upload_hosts),

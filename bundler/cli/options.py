@@ -16,7 +16,7 @@ import bundler
 from bundler.cli.completions import images_of_bundles, sizes
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
-from bundler.system.bundle_paths import BundlePath, bundle_path
+from bundler.system.bundle_paths import BundlePath, bundle_path, local
 from bundler.texts import text
 from bundler.views.languages import said
 
@@ -260,8 +260,12 @@ def required_signatures(required: int | None, *, is_without_signature: bool) -> 
 
 
 def paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
-    """The paths of a repeated flag or argument."""
-    return tuple(map(Path, texts))
+    """The paths of a repeated flag or argument, of this machine.
+
+    Raises:
+        Misuse: One is a place in S3.
+    """
+    return tuple(local(bundle_path(text)) for text in texts)
 
 
 def bundle_paths(texts: tuple[str, ...]) -> tuple[BundlePath, ...]:

@@ -11,6 +11,7 @@ from bundler.cli import options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
+from bundler.system.bundle_paths import bundle_path, local
 
 
 @program.command(
@@ -65,7 +66,7 @@ def parity(
     from bundler.views import documents, repair_report
 
     request = bundler.ParityRequest(
-        path=Path(path),
+        path=local(bundle_path(path)),
         key_path=Path(key),
         key_passphrases=lambda: options.passphrases_of_key(key_passphrase_file, option="--key-passphrase-file"),
         amount=bundler.parse_parity(amount),

@@ -17,6 +17,7 @@ from bundler.cli.values import KeyFile
     examples="""
 bundler sign /media/stick/platform --key approver.key --trust builder.pub
 bundler sign /media/disc1 /media/disc2 --key approver.key
+bundler sign s3://backups/2026/platform --key approver.key --trust builder.pub
 bundler sign /media/stick/platform --key second.key --trust keys/ --require-signatures 2
 """
 )
@@ -57,7 +58,7 @@ def sign(
 
     options.check_stdin(False, passphrase_file, key_passphrase_file)
     request = bundler.SignRequest(
-        paths=options.paths(paths),
+        paths=options.bundle_paths(paths),
         key_path=Path(key),
         key_passphrases=lambda: options.passphrases_of_key(key_passphrase_file, option="--key-passphrase-file"),
         trust=options.paths(trust),

@@ -1,7 +1,8 @@
 """``bundler doctor``: checks everything that an import or export needs, and names the next step for each problem.
 
 Each check is one question to `bundler.stores`; its answer becomes ``ok``, ``warn`` or ``fail`` here. If a failure makes
-later checks pointless they are skipped, so that the first cause is easy to see. Nothing is changed anywhere.
+later checks pointless they are skipped, so that the first cause is easy to see. Nothing is changed anywhere, except
+that uploads of bundles in S3 are cleared on demand.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from bundler.core.frozen import frozen
 from bundler.core.location import LAYOUT, Target
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.reference import is_repository
+from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, LocalStorage, Misuse, worst
 from bundler.stores import probe
 from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.places import scratch_folder
 from bundler.system.request_fields import complete, optional
 from bundler.texts import text
@@ -35,17 +38,19 @@ class DoctorRequest:
 
     Attributes:
         now_seconds: The time in seconds since 1970.
-        paths: Media and bundle folders; empty for the scratch folder.
+        paths: Media, bundle folders and places in S3; empty for the scratch folder.
         target: The destination of images; None to check this machine only.
         repository: The repository whose rights are checked; None for one that probably does not exist.
         network: The options to reach registries.
+        clear_uploads_days: The age in days from which unfinished uploads of bundles in S3 are aborted; None for none.
     """
 
     now_seconds: float = field(default_factory=time.time)
-    paths: tuple[Path, ...] = ()
+    paths: tuple[BundlePath, ...] = ()
     target: Target | None = None
     repository: str | None = None
     network: NetworkOptions = DEFAULT_NETWORK
+    clear_uploads_days: int | None = None
 
     def __post_init__(self) -> None:
         """Reads the fields as `bundler.system.request_fields` does.
@@ -85,20 +90,34 @@ def doctor(request: DoctorRequest) -> DoctorResult:
         visit = RegistryVisit(registry, request.network, repository=request.repository, now_seconds=request.now_seconds)
         checks += registry_checks(visit)
     for path in request.paths or (scratch_folder(),):
-        checks += _folder_checks(path, is_scratch=not request.paths)
-    if registry is None:  # an import to a registry needs no daemon
+        checks += _path_checks(path, request)
+    is_about_s3 = bool(request.paths) and all(isinstance(path, S3Path) for path in request.paths)
+    if registry is None and (request.target is not None or not is_about_s3):  # a registry and S3 need no daemon
         checks.append(_daemon(is_wanted=request.target is not None))
     return DoctorResult(tuple(checks))
 
 
 def _check_request(request: DoctorRequest) -> None:
     target, repository = request.target, request.repository
+    if request.clear_uploads_days is not None:
+        if request.clear_uploads_days < 1:
+            raise Misuse.of_field("clear_uploads_days", expected=">= 1", actual=str(request.clear_uploads_days))
+        if not any(isinstance(path, S3Path) for path in request.paths):
+            raise Misuse("--clear-uploads needs a place in S3", hint="give it as a PATH: s3://BUCKET/PREFIX")
     if target is not None and target.kind == LAYOUT:
         raise Misuse("there is no registry to ask", subject=f"--to {target}", hint="give its folder as a PATH")
     if repository is not None and (target is None or target.pushed_to is None):
         raise Misuse("--repository needs a registry", hint="give the registry with --to HOST")
     if repository is not None and not is_repository(repository):
         raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it like team/app")
+
+
+def _path_checks(path: BundlePath, request: DoctorRequest) -> Iterator[Check]:
+    if isinstance(path, Path):
+        return _folder_checks(path, is_scratch=not request.paths)
+    from bundler.commands.s3_checks import s3_checks  # boto3 is slow to load
+
+    return s3_checks(path, now_seconds=request.now_seconds, clear_after_days=request.clear_uploads_days)
 
 
 def _folder_checks(path: Path, *, is_scratch: bool) -> Iterator[Check]:

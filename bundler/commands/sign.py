@@ -6,19 +6,20 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from bundler.bundle.file_system import is_there, read_bounded
 from bundler.bundle.opening import find
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.verify import VerifyRequest, VerifyResult, verify
 from bundler.core import roles
 from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_BYTES
+from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, LocalStorage, Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.run import Run
-from bundler.system.bundle_paths import locals_of
+from bundler.system.bundle_paths import BundlePath, locals_of
 from bundler.system.durable_files import place_durably
-from bundler.system.files import is_there, read_bounded
 from bundler.system.request_fields import Request
 from bundler.texts import text
 
@@ -27,7 +28,7 @@ from bundler.texts import text
 class SignRequest(Request):
     """A request to ``bundler sign``."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[BundlePath, ...]
     key_path: Path
     key_passphrases: Passphrases = no_passphrases
     trust: tuple[Path, ...] = ()
@@ -42,14 +43,14 @@ class SignResult:
     Attributes:
         verified: The result of the verification.
         key_id: The id of the key that signs.
-        files: The signature files, one in each folder that has SHA256SUMS; empty if the bundle was not signed.
+        files: The signature files, one in each folder or place that has SHA256SUMS; empty if the bundle was not signed.
         written: The signature files that did not exist before.
     """
 
     verified: VerifyResult
     key_id: str
-    files: tuple[Path, ...] = ()
-    written: tuple[Path, ...] = ()
+    files: tuple[BundlePath, ...] = ()
+    written: tuple[BundlePath, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -66,14 +67,14 @@ def sign(request: SignRequest, run: Run | None = None) -> SignResult:
         Misuse: The key cannot be used or is on the medium, or a passphrase is missing.
         Untrusted: Too few trusted keys have signed the bundle, or a signature does not match.
         Damaged, Incomplete: The bundle could not be verified at all.
-        LocalStorage: The signature cannot be written.
+        LocalStorage, Refused, Unavailable: The signature cannot be written.
         Interrupted: The user stopped it.
     """
     run = run or Run()
     key = read_private_key(request.key_path, request.key_passphrases, run.listener)
     unchecked = find(request.paths)
     refuse_on_medium(request.key_path, locals_of(unchecked.folders))
-    _check_places(_signature_files(locals_of(unchecked.folders), key.id), key.id)
+    _check_places(locals_of(_signature_files(unchecked.folders, key.id)), key.id)
     verified = verify(
         VerifyRequest(
             request.paths,
@@ -90,11 +91,11 @@ def sign(request: SignRequest, run: Run | None = None) -> SignResult:
         raise Untrusted("the bundle was made with --unsigned", subject=manifest.name, code="unsigned")
     if sealed.bad_signers:
         raise _misfit(roles.signature_file(sealed.bad_signers[0]), sealed.bad_signers[0])
-    files = _signature_files(locals_of(sealed.folders), key.id)
+    files = _signature_files(sealed.folders, key.id)
     return SignResult(verified, key.id, tuple(files), tuple(_add(key, sealed.sums_content, files)))
 
 
-def _signature_files(folders: Sequence[Path], key_id: str) -> list[Path]:
+def _signature_files(folders: Sequence[BundlePath], key_id: str) -> list[BundlePath]:
     """The paths of the signature: one next to each SHA256SUMS."""
     return [folder / roles.signature_file(key_id) for folder in folders if is_there(folder / roles.SUMS.file)]
 
@@ -120,15 +121,20 @@ def _check_places(files: Sequence[Path], key_id: str) -> None:
             )
 
 
-def _add(key: PrivateKey, message: bytes, files: Sequence[Path]) -> list[Path]:
+def _add(key: PrivateKey, message: bytes, files: Sequence[BundlePath]) -> list[BundlePath]:
     signature = key.sign(message)
     missing = [file for file in files if not _has(file, signature, key.id)]
     for file in missing:
-        place_durably(file, signature)
+        if isinstance(file, S3Path):
+            from bundler.bundle.s3.writing import write_object
+
+            write_object(file, signature)
+        else:
+            place_durably(file, signature)
     return missing
 
 
-def _has(file: Path, signature: bytes, key_id: str) -> bool:
+def _has(file: BundlePath, signature: bytes, key_id: str) -> bool:
     if not is_there(file):
         return False
     try:

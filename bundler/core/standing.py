@@ -179,14 +179,14 @@ def standing_of_receipts(known: Arrivals, *, now: int) -> Standing:
         name: frozenset(number for tag in tags.values() for number in tag.blobs) for name, tags in known.tags.items()
     }
     digests = {name: {tag: each.digest for tag, each in tags.items()} for name, tags in known.tags.items()}
-    needed = frozenset(number for numbers in held.values() for number in numbers)
+    needed = frozenset((_host(name), number) for name, numbers in held.items() for number in numbers)
     return Standing(
         "",
         now,
         tuple(_repositories(digests, held, sizes, known)),
         0,
         len(needed),
-        sum(sizes[number] for number in needed),
+        sum(sizes[number] for _, number in needed),
         channels=tuple(newest_of_channels(known.bundles)),
         bundles=len(known.bundles),
         receipts=known.receipts,
@@ -225,13 +225,13 @@ def _repositories(
     known: Arrivals,
 ) -> Iterator[RepositoryStanding]:
     """The repositories by their tags with digests, and by the numbers of what they hold."""
-    users = Counter(number for numbers in held.values() for number in numbers)
+    users = Counter((_host(name), number) for name, numbers in held.items() for number in numbers)
     for name in sorted({*digests, *known.tags}):
         found, arrived = digests.get(name, {}), known.tags.get(name, {})
         attaching = {tag for tag in found if subject_of_tag(tag)}
         images = found.keys() - attaching
         newest = max(arrived.values(), key=lambda each: each.time, default=None)
-        own = sum(sizes[number] for number in held.get(name, ()) if users[number] == 1)
+        own = sum(sizes[number] for number in held.get(name, ()) if users[_host(name), number] == 1)
         yield RepositoryStanding(
             name,
             len(images),
@@ -246,3 +246,8 @@ def _repositories(
             moved=tuple(sorted(tag for tag in images & arrived.keys() if found[tag] != arrived[tag].digest)),
             gone=tuple(sorted(arrived.keys() - found.keys())),
         )
+
+
+def _host(name: str) -> str:
+    """The registry of a repository: each stores its own copy of a blob."""
+    return name.partition("/")[0]

@@ -163,20 +163,29 @@ def _check_for_s3(request: ExportRequest) -> None:
     Raises:
         Misuse: It was asked for.
     """
-    asked = {
+    for_media = {
         text("several -o"): bool(request.further_outputs),
         "--medium-size": request.medium_size_bytes is not None,
         "--parity": request.parity is not None,
+    }
+    by_7z = {
         "--format 7z": request.archive_kind is not TAR and not request.is_encrypted,
         "--encrypt": request.is_encrypted,
     }
-    option = next((option for option, is_asked in asked.items() if is_asked), None)
-    if option is not None:
-        raise Misuse(
-            text("{option} is for folders, not for S3", option=option),
-            subject=str(request.output),
-            hint="export into a folder, and copy it with: aws s3 cp --recursive",
-        )
+    for option, is_asked in for_media.items():
+        if is_asked:
+            raise Misuse(
+                text("{option} is for media: a store keeps spare copies by itself", option=option),
+                subject=str(request.output),
+                hint="export without it; for media copy the bundle into a folder, then bundler spread or parity",
+            )
+    for option, is_asked in by_7z.items():
+        if is_asked:
+            raise Misuse(
+                text("{option} needs a folder: 7-Zip goes back in the files that it writes", option=option),
+                subject=str(request.output),
+                hint="export into a folder, and copy it with: aws s3 cp --recursive",
+            )
 
 
 def _check_parity(request: ExportRequest) -> None:

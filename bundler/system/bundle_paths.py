@@ -32,7 +32,7 @@ def local(path: BundlePath) -> Path:
     raise Misuse(
         "this works on folders of this machine only",
         subject=str(path),
-        hint="copy the bundle into a folder first, for example with: aws s3 cp --recursive",
+        hint="give a folder; bundles are copied out of S3 and into it by: aws s3 cp --recursive",
     )
 
 

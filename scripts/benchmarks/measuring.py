@@ -88,6 +88,7 @@ class Runner:
         self._memory = memory
         self._servers: set[int] = set()
         self._environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled, as those of an installed program
         self._environment["XDG_STATE_HOME"] = str(log.parent / "state")  # for the receipts of imports
 
     def timed(self, argv: Sequence[str], *, output: Path | None = None) -> Measured:

@@ -1,7 +1,8 @@
 """Bundles in S3, next to boto3's own upload and download of the same files: SeaweedFS on this machine.
 
-boto3 moves bytes, hashes nothing but a CRC32, and reads nothing back. An export fetches and hashes each blob, hashes
-each part, and reads each chunk back, unless ``--no-read-back``.
+boto3 moves bytes, hashes nothing but a CRC32, and reads nothing back. An export also fetches and hashes each blob, and
+reads each chunk back, unless ``--no-read-back``; an import also pushes. So each command is compared with two others:
+the plain upload or download, and the same work by curl and boto3, without the hashes.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contestants import BUNDLER, Bundler, Keys
+from benchmarks.contestants import BUNDLER, Bundler, Curl, Keys
 from benchmarks.corpus import Corpus
-from benchmarks.measuring import BenchError, Measured, Runner
+from benchmarks.measuring import GIB, BenchError, Measured, Runner, files_in
 from benchmarks.registry import OwnRegistry
 from bundler.core.s3_path import S3Path
 
@@ -54,23 +55,34 @@ class S3Run:
     Attributes:
         title: The command.
         ours: Wall and CPU seconds of the command.
-        plain: Those of boto3.
+        plain: Those of boto3's plain upload or download.
+        same: Those of curl and boto3 for the same work, without hashes.
+        size_bytes: The size of the bundle.
     """
 
     title: str
     ours: tuple[float, float]
     plain: tuple[float, float]
+    same: tuple[float, float]
+    size_bytes: int
 
     @property
     def ratio(self) -> float:
         """The speed of the command, as a part of boto3's."""
         return self.plain[0] / self.ours[0]
 
+    @property
+    def same_ratio(self) -> float:
+        """The speed of the command, as a part of the speed of curl and boto3 for the same work."""
+        return self.same[0] / self.ours[0]
+
     def __str__(self) -> str:
-        (wall, cpu), (plain_wall, plain_cpu) = self.ours, self.plain
+        gib = self.size_bytes / GIB
+        costs = (f"{wall:5.2f} s, {cpu / gib:5.2f} CPU s/GiB" for wall, cpu in (self.ours, self.plain, self.same))
+        ours, plain, same = costs
         return (
-            f"{self.title:<26}{wall:5.2f} s, CPU {cpu:5.2f} s; boto3 {plain_wall:5.2f} s, CPU {plain_cpu:5.2f} s: "
-            f"{self.ratio:.2f} of its speed"
+            f"{self.title:<24}{ours}; boto3 alone {plain}: {self.ratio:.2f} of its speed; "
+            f"the same work by curl and boto3 {same}: {self.same_ratio:.2f}"
         )
 
 
@@ -83,6 +95,7 @@ def run_s3(corpus: Corpus, keys: Keys, work: Path) -> Iterator[S3Run]:
         runner = Runner(folder / "log")
         bundler = Bundler(runner, corpus, keys, folder / "list.txt")
         bundler.export(folder / "local")
+        curl = Curl(runner, corpus)
         taken: dict[str, list[Measured]] = {}
 
         def take(title: str, measured: Measured) -> None:
@@ -93,19 +106,34 @@ def run_s3(corpus: Corpus, keys: Keys, work: Path) -> Iterator[S3Run]:
 
         for number in range(ROUNDS):
             place = S3Path(_BUCKET, f"e{number}")
-            take("put", plain("put", folder / "local/bench", f"put{number}"))
+            fetched = curl.export(folder / "fetched")
+            put = plain("put", folder / "local/bench", f"put{number}")
+            take("put", put)
+            take("fetch, put", fetched + put)
+            take("fetch, put, get", fetched + put + plain("get", folder / "got", f"put{number}"))
             plain("remove", folder, f"put{number}")
             take("export", bundler.export(place))
             take("verify", bundler.verify(place))
-            take("get", plain("get", folder / "got", f"e{number}/bench"))
+            shutil.rmtree(folder / "got")
+            got = plain("get", folder / "got", f"e{number}/bench")
+            take("get", got)
             shutil.rmtree(folder / "got")
             with OwnRegistry(folder / f"registry{number}") as registry:
                 take("import", bundler.import_(place, registry.host))
+            with OwnRegistry(folder / f"curl{number}") as registry:
+                take("get, push", got + curl.import_(folder / "fetched", registry.host))
+            shutil.rmtree(folder / "fetched")
             plain("remove", folder, f"e{number}")
             take("export --no-read-back", _export_unread(runner, bundler, S3Path(_BUCKET, f"n{number}"), keys))
             plain("remove", folder, f"n{number}")
-        for title, floor in (("export", "put"), ("export --no-read-back", "put"), ("verify", "get"), ("import", "get")):
-            yield S3Run(title, _medians(taken[title]), _medians(taken[floor]))
+        size_bytes = sum(path.stat().st_size for path in files_in(folder / "local/bench"))
+        for title, floor, same in (
+            ("export", "put", "fetch, put, get"),
+            ("export --no-read-back", "put", "fetch, put"),
+            ("verify", "get", "get"),
+            ("import", "get", "get, push"),
+        ):
+            yield S3Run(title, _medians(taken[title]), _medians(taken[floor]), _medians(taken[same]), size_bytes)
 
 
 def _export_unread(runner: Runner, bundler: Bundler, place: S3Path, keys: Keys) -> Measured:

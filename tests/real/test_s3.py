@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import io
 import itertools
 import json
 import os
 import random
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import bundler
 from bundler.bundle.s3.client import forget_client
 from bundler.serving.verified import Verdicts, VerifiedBlob
+from bundler.system.bundle_paths import bundle_path
 from tests.conftest import Ran
 from tests.support import images, s3 as support
+from tests.support.aws_roles import TOKEN, roles
 from tests.support.s3 import BUCKET, RealS3, asks, changed, cut, error, lost, once, reads
 from tests.support.servers import Front
+from tests.support.serving import get, serving
 from tests.support.steps import Steps
-from tests.support.sweeps import IS_FULL
+from tests.support.sweeps import IS_FULL, some
 
 MIB = 1 << 20
 EPOCH = "1700000000"
-LAYER = random.Random("layer").randbytes(21 * MIB + 4567)
+LAYER = random.Random("layer").randbytes(17 * MIB + 4567)
 """Three parts of 8 MiB."""
 LARGE = images.image([LAYER], uncompressed=[b"large"], layer_type=images.OCI_LAYER)
 SMALL = images.simple("small", 300_000)
@@ -143,8 +151,102 @@ def test_a_bundle_in_s3_is_a_base_and_a_side_of_a_comparison(run, source, there,
     assert written.code == 0, written.err
 
 
+def test_a_bundle_in_s3_is_signed_there(run, weed, in_folder, keys, prefix, tmp_path):
+    for name, content in in_folder.items():
+        weed.client().put_object(Bucket=BUCKET, Key=f"{prefix}/test/{name}", Body=content)
+    place = f"s3://{BUCKET}/{prefix}/test"
+    assert run("keygen", "second", "-d", tmp_path).code == 0
+    sign = ("sign", place, "--key", tmp_path / "second.key", "--trust", keys[1])
+    for _ in range(2):
+        signed = run(*sign)
+        assert signed.code == 0, signed.err
+    assert run("verify", place, "--trust", tmp_path / "second.pub").code == 0
+    assert len(weed.objects(f"{prefix}/test")) == len(in_folder) + 1
+    chunk = chunk_of(in_folder)
+    weed.client().put_object(Bucket=BUCKET, Key=f"{prefix}/test/{chunk}", Body=in_folder[chunk][::-1])
+    assert run(*sign).code == 4, "what is damaged is not signed"
+
+
+def test_what_works_on_folders_only_says_how_to_go_on(run, there, keys):
+    for command in (
+        ("copy", there, "-o", "x"),
+        ("copy", "x", "-o", there),
+        ("repair", there),
+        ("label", there, "-o", "x.pdf"),
+        ("parity", there, "--key", keys[0]),
+    ):
+        refused = run(*command)
+        assert refused.code == 2, command
+        assert f"{there}: this works on folders of this machine only" in refused.err, command
+        assert "aws s3 cp --recursive" in refused.err
+
+
+def test_real_clients_pull_from_s3_and_never_get_a_wrong_blob(run, front, there, in_folder, keys, tmp_path):
+    reading = reads(chunk_of(in_folder))
+    copy = ("skopeo", "copy", "--src-tls-verify=false")
+    with serving(bundle_path(there), trust=(keys[1],)) as served:
+        source = f"docker://{served.host}/r.example/large:1"
+
+        def pulled(name: str) -> int:
+            return subprocess.run(
+                [*copy, source, f"dir:{tmp_path}/{name}"], capture_output=True, timeout=120
+            ).returncode
+
+        digest = f"sha256:{hashlib.sha256(LAYER).hexdigest()}"
+        blob = f"/v2/r.example/large/blobs/{digest}"
+        part = get(served, blob, Range=f"bytes={MIB}-{2 * MIB}")
+        assert (part.status, part.content) == (206, LAYER[MIB : 2 * MIB + 1])
+        front.faults[:] = [once(cut(reading, 5 * MIB))]
+        assert pulled("cut") == 0, "what breaks is read on"
+        assert hashlib.sha256((tmp_path / "cut" / digest.removeprefix("sha256:")).read_bytes()).hexdigest() in digest
+        for name, fault in (("bit", changed(reading, flipped)), ("gone", cut(reading, 0))):
+            front.faults[:] = [fault]
+            assert pulled(name) != 0, name
+            try:
+                got = get(served, blob)
+            except http.client.HTTPException:
+                continue
+            assert got.status >= 500, name
+        front.faults[:] = []
+        assert get(served, blob).content == LAYER
+
+
+def test_credentials_are_found_where_the_tools_of_aws_find_them(run, front, there, keys, monkeypatch, tmp_path):
+    public = keys[1]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    login = f"aws_access_key_id = {support.KEY_ID}\naws_secret_access_key = {support.SECRET}\n"
+    (tmp_path / "credentials").write_text(f"[backup]\n{login}")
+    login = json.dumps({"Version": 1, "AccessKeyId": support.KEY_ID, "SecretAccessKey": support.SECRET})
+    (tmp_path / "login.json").write_text(login)
+    place = f"endpoint_url = http://{front.host}\nregion = us-east-1\ns3 =\n  addressing_style = path\n"
+    (tmp_path / "config").write_text(
+        f"[profile backup]\n{place}[profile by-process]\n{place}credential_process = cat {tmp_path}/login.json\n"
+    )
+    files = {"AWS_CONFIG_FILE": tmp_path / "config", "AWS_SHARED_CREDENTIALS_FILE": tmp_path / "credentials"}
+    with roles() as address:
+        container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{address}/container"}
+        for given, code in (
+            ({"AWS_PROFILE": "backup", "AWS_ENDPOINT_URL_S3": "", **files}, 0),
+            ({"AWS_PROFILE": "by-process", "AWS_ENDPOINT_URL_S3": "", **files}, 0),
+            ({"AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN, **container}, 0),
+            ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": address, "AWS_EC2_METADATA_DISABLED": "false"}, 0),
+            ({"AWS_PROFILE": "none", **files}, 2),
+            ({"AWS_CONTAINER_AUTHORIZATION_TOKEN": "wrong", **container}, 2),
+        ):
+            with monkeypatch.context() as changed_here:
+                for name, value in given.items():
+                    changed_here.setenv(name, str(value))
+                    if not value:
+                        changed_here.delenv(name)
+                forget_client()
+                found = run("inspect", there, "--trust", public, "--json")
+                assert found.code == code, (given, found.err)
+                assert TOKEN not in found.out + found.err
+
+
 def kill_points(count: int) -> list[int]:
-    return list(range(1, count + 1)) if IS_FULL else [count // 3, count // 2, count - 3]
+    return list(range(1, count + 1)) if IS_FULL else list(some([count // 3, count // 2, count - 3], every=3))
 
 
 def test_an_export_that_is_killed_is_finished_by_the_same_command(weed, front, source, in_folder, keys, prefix):
@@ -304,7 +406,20 @@ def test_nothing_of_others_is_overwritten_and_what_was_given_up_is_cleared(
     assert made.code == 0, made.err
     assert "1 multipart uploads that this export did not begin" in made.err
     assert weed.uploads(prefix) == [f"{prefix}/test/chunk-0009.tar"], "that of another machine stays"
-    client.abort_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/chunk-0009.tar", UploadId=strange)
+    other = client.create_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/film.mp4")["UploadId"]
+    client.upload_part(
+        Bucket=BUCKET, Key=f"{prefix}/test/chunk-0009.tar", UploadId=strange, PartNumber=1, Body=bytes(MIB)
+    )
+    listed = run("doctor", place, "--json")
+    answers, uploads = listed.json["checks"]
+    assert (listed.code, answers["state"], uploads["state"]) == (0, "ok", "warn")
+    assert "1 unfinished uploads of bundles, 1 MiB: test/chunk-0009.tar (0 days)" in uploads["found"]
+    assert run("doctor", place, "--clear-uploads", "1").code == 0
+    assert len(weed.uploads(prefix)) == 2, "both are younger than a day"
+    week = bundler.DoctorRequest(now_seconds=time.time() + 8 * 86_400, paths=place, clear_uploads_days=8)
+    assert bundler.doctor(week).exit_code == 0
+    assert weed.uploads(prefix) == [f"{prefix}/test/film.mp4"], "no bundle has that"
+    client.abort_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/film.mp4", UploadId=other)
     client.put_object(Bucket=BUCKET, Key=f"{prefix}-2/test/notes.txt", Body=b"mine")
     client.put_object(Bucket=BUCKET, Key=f"{prefix}-3/test/{chunk_of(in_folder)}", Body=b"of another machine")
     for number in (2, 3):
@@ -315,8 +430,6 @@ def test_nothing_of_others_is_overwritten_and_what_was_given_up_is_cleared(
 
 
 def test_a_bundle_in_s3_is_served_and_the_report_of_one_is_written(run, front, there, in_folder, keys, tmp_path):
-    import bundler
-
     report = run("report", there, "--trust", keys[1], "-o", tmp_path / "report.html")
     assert report.code == 0, report.err
     with bundler.open_bundle(there, keys[1]) as bundle:

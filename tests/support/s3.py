@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -88,18 +89,8 @@ class RealS3(RealServer):
         raise RuntimeError(f"SeaweedFS did not start: {log}")
 
     def client(self) -> Any:
-        """A plain client of boto3."""
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(
-            "s3",
-            endpoint_url=f"http://{self.host}",
-            aws_access_key_id=KEY_ID,
-            aws_secret_access_key=SECRET,
-            region_name="us-east-1",
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-        )
+        """A plain client of boto3, the same each time: making one takes longer than most requests."""
+        return _client(self.host)
 
     def objects(self, prefix: str) -> dict[str, bytes]:
         """All objects below a prefix, by the rest of their keys."""
@@ -121,7 +112,23 @@ class RealS3(RealServer):
             self._process.kill()
             self._process.wait(60)
             self._process = None
+            self.client().close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@cache
+def _client(host: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=f"http://{host}",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+        region_name="us-east-1",
+        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
 
 
 def environment(host: str) -> dict[str, str]:

@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import bundler
 from bundler.serving.answers import of_json
 from bundler.serving.connections import Answering, Connections, ServedAnswer
 from bundler.serving.serve import Served
+from bundler.system.bundle_paths import BundlePath
 from tests.support.attached_bundles import TRUSTED
 
 REQUEST = b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -44,8 +44,8 @@ class Got:
 
 
 @contextmanager
-def serving(*paths: Path, **options: Any) -> Iterator[Served]:
-    request = bundler.ServeRequest(paths=paths, trust=(TRUSTED,), **{"address": "127.0.0.1:0", **options})
+def serving(*paths: BundlePath, **options: Any) -> Iterator[Served]:
+    request = bundler.ServeRequest(paths=paths, **{"trust": (TRUSTED,), "address": "127.0.0.1:0", **options})
     with bundler.serve(request) as served:
         yield served
 

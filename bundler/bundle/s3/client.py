@@ -21,6 +21,7 @@ from bundler.bundle.s3.botocore_errors import SAID_CHARACTERS, NoObject, NoUploa
 from bundler.core.frozen import frozen
 from bundler.core.limits import FOLDER_ENTRIES, S3_PAGES, S3_PARTS
 from bundler.core.s3_path import S3Path
+from bundler.core.s3_uploads import Upload
 from bundler.errors import Damaged, Misuse
 from bundler.texts import text
 
@@ -55,14 +56,6 @@ class Part:
     etag: str
 
 
-@frozen
-class Upload:
-    """A multipart upload that was neither completed nor aborted."""
-
-    path: S3Path
-    id: str
-
-
 class ObjectStream:
     """The body of an answer: consecutive bytes of an object. For one thread."""
 
@@ -93,6 +86,10 @@ class S3Client:
     def __init__(self, client: Any) -> None:
         """Takes a client of boto3, which is thread-safe."""
         self._client = client
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._client.close()
 
     def objects_in(self, folder: S3Path) -> Objects:
         """The objects in a place, and its "folders".
@@ -275,8 +272,8 @@ class S3Client:
         with suppress(NoUpload, NoObject), talking(path):
             self._client.abort_multipart_upload(Bucket=path.bucket, Key=path.key, UploadId=upload)
 
-    def uploads_in(self, folder: S3Path) -> list[Upload]:
-        """The uploads of objects directly in a place that were neither completed nor aborted.
+    def uploads_below(self, folder: S3Path) -> list[Upload]:
+        """The uploads of objects below a place that were neither completed nor aborted.
 
         Raises:
             Refused, Unavailable: S3 does not list them.
@@ -286,8 +283,7 @@ class S3Client:
             for page in self._pages("list_multipart_uploads", folder, Prefix=folder.prefix):
                 for each in page.get("Uploads", ()):
                     path = S3Path(folder.bucket, str(each["Key"]))
-                    if path.parent == folder:
-                        found.append(Upload(path, str(each["UploadId"])))
+                    found.append(Upload(path, str(each["UploadId"]), each["Initiated"].timestamp()))
                 if len(found) > FOLDER_ENTRIES:
                     raise Damaged(text("more than {count:,} uploads", count=FOLDER_ENTRIES), subject=str(folder))
         return found
@@ -346,6 +342,8 @@ def _made() -> S3Client:
 
 def forget_client() -> None:
     """Forgets the client of this process: the next one reads the configuration again. For tests."""
+    if _made.cache_info().currsize:
+        _made().close()
     _made.cache_clear()
 
 

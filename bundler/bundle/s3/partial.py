@@ -23,14 +23,13 @@ from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
 from bundler.bundle.s3.chunk import S3Chunk, Sending, are_there
 from bundler.bundle.s3.client import S3Client, s3_client
 from bundler.bundle.s3.part_buffers import PartBuffers
-from bundler.bundle.s3.reading import read_object
 from bundler.bundle.s3.upload_log import SentPart, UploadLog
+from bundler.bundle.s3.writing import check_content, has_content
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import roles
 from bundler.core.digest import Digest
 from bundler.core.journal import ExportStart, Journal
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES
 from bundler.core.manifest import BundleManifest, Chunk
 from bundler.core.protocols import Passed
 from bundler.core.s3_path import S3Path
@@ -245,13 +244,14 @@ class S3Partial:
         """Tells of uploads there that this export did not begin. A store that does not list them tells nothing."""
         known = {upload for _, upload in self._log.uploads()}
         try:
-            found = [each for each in client.uploads_in(self.final_path) if each.id not in known]
+            below = client.uploads_below(self.final_path)
+            found = [each for each in below if each.path.parent == self.final_path and each.id not in known]
         except BundlerError:
             return
         if found:
             yield text(
                 "{place} has {count} multipart uploads that this export did not begin; if no other machine writes "
-                "there, abort them, for example by a lifecycle rule: they cost space",
+                "there, clear them: bundler doctor {place} --clear-uploads DAYS",
                 place=self.final_path,
                 count=len(found),
             )
@@ -353,26 +353,14 @@ class StartedS3:
         try:
             client.put(path, content, sha256.digest())
         except ObjectChanged as error:
-            if _has_content(path, content):
+            if has_content(path, content):
                 return sha256.hexdigest()
             if is_seal:
                 raise finished_already(self.path) from error
             client.delete(path)
             client.put(path, content, sha256.digest())
-        if not _has_content(path, content):
-            raise Damaged(
-                "S3 returns other bytes than were sent",
-                subject=str(path),
-                hint="use another bucket: do not trust this one",
-            )
+        check_content(path, content)
         return sha256.hexdigest()
-
-
-def _has_content(path: S3Path, content: bytes) -> bool:
-    try:
-        return read_object(path, max(len(content), BUNDLE_MANIFEST_BYTES)) == content
-    except Damaged:
-        return False
 
 
 def _stranger(path: S3Path) -> Misuse:

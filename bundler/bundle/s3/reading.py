@@ -148,7 +148,7 @@ def read_object(path: S3Path, limit_bytes: int) -> bytes:
 def is_started(folder: S3Path) -> bool:
     """True if there are uploads in a place, of a chunk that is not complete. A store that does not tell has none."""
     try:
-        return bool(s3_client().uploads_in(folder))
+        return any(upload.path.parent == folder for upload in s3_client().uploads_below(folder))
     except BundlerError:
         return False
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle.lanes import Lanes
-from bundler.bundle.s3 import chunk as chunk_module, part_buffers, partial as partial_module, reading_back
+from bundler.bundle.s3 import chunk as chunk_module, part_buffers, partial as partial_module, reading_back, writing
 from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
 from bundler.bundle.s3.chunk import are_there, part_bytes
 from bundler.bundle.s3.client import ObjectFacts, Objects, Part
@@ -48,7 +48,7 @@ class MemoryS3:
         files = [(path.name, len(content)) for path, content in self.objects.items() if path.parent == folder]
         return Objects(tuple(files), ())
 
-    def uploads_in(self, folder):
+    def uploads_below(self, folder):
         return []
 
     def put(self, path, content, sha256):
@@ -108,7 +108,7 @@ def s3(monkeypatch):
     monkeypatch.setattr(part_buffers, "S3_PART_BYTES", STEP)
     monkeypatch.setattr(reading_back, "S3File", lambda path, *, end: MemoryFile(memory, path))
     monkeypatch.setattr(partial_module, "s3_client", lambda: memory)
-    monkeypatch.setattr(partial_module, "read_object", lambda path, limit: memory.objects[path])
+    monkeypatch.setattr(writing, "read_object", lambda path, limit: memory.objects[path])
     return memory
 
 

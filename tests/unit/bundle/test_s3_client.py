@@ -58,6 +58,6 @@ def test_a_list_without_an_end_is_refused(monkeypatch):
     endless = SimpleNamespace(paginate=lambda **_: repeat({"IsTruncated": True}))
     lying = client.S3Client(SimpleNamespace(get_paginator=lambda _: endless))
     place = S3Path.parse("s3://abc/x")
-    for ask in (lying.objects_in, lying.uploads_in, lambda place: lying.parts(place, "1")):
+    for ask in (lying.objects_in, lying.uploads_below, lambda place: lying.parts(place, "1")):
         with raises(Damaged, subject=str(place)):
             ask(place)

@@ -148,6 +148,14 @@ def test_receipts_alone_say_what_should_be_there():
     assert one.size_bytes == 1000
 
 
+def test_each_registry_has_its_own_copy_of_a_blob():
+    there = [replace(image("a:1"), name="other.example/a:1")]
+    known = arrivals([imported(image("a:1")), imported(*there, target="other.example")])
+    found = standing_of_receipts(known, now=NOW)
+    assert [(each.own_bytes, each.shared_bytes) for each in found.repositories] == [(1000, 0), (1000, 0)]
+    assert (found.size_bytes, found.blobs) == (2000, 4)
+
+
 def test_without_receipts_nothing_is_known():
     found = standing_of_receipts(arrivals([]), now=NOW)
     assert found == Standing("", NOW, (), 0, 0, 0)
