@@ -124,17 +124,19 @@ def _base_members(content: bytes) -> Iterator[Member]:
                 continue
             yield info, data
     for name in _FOLDERS:
-        folder = _file(name, 0, mode=0o1777 if name == "var/tmp" else 0o755)
-        folder.type = tarfile.DIRTYPE
-        yield folder, b""
+        yield _folder(name, mode=0o1777 if name == "var/tmp" else 0o755), b""
     yield _file(_CERTIFICATES, len(certificates)), certificates
     for name, text in (("etc/passwd", b"root:x:0:0:root:/root:/bin/false\n"), ("etc/group", b"root:x:0:\n")):
         yield _file(name, len(text)), text
 
 
 def _library_members(libraries: Path, python: str) -> Iterator[Member]:
+    """The files and all their folders: a daemon makes folders that are not listed for root alone."""
+    yield _folder("usr/lib/bundler"), b""
     for path in sorted(libraries.rglob("*")):
         other = _OTHER_PYTHON.search(path.name)
+        if path.is_dir():
+            yield _folder(f"usr/lib/bundler/{path.relative_to(libraries).as_posix()}"), b""
         if path.is_file() and (other is None or other[1] == python):
             content = path.read_bytes()
             yield _file(f"usr/lib/bundler/{path.relative_to(libraries).as_posix()}", len(content)), content
@@ -145,6 +147,12 @@ def _library_members(libraries: Path, python: str) -> Iterator[Member]:
 def _file(name: str, size_bytes: int, *, mode: int = 0o644) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size_bytes, mode
+    return info
+
+
+def _folder(name: str, *, mode: int = 0o755) -> tarfile.TarInfo:
+    info = _file(name, 0, mode=mode)
+    info.type = tarfile.DIRTYPE
     return info
 
 

@@ -379,6 +379,8 @@ def test_an_image_has_the_libraries_of_its_python_and_nothing_of_the_machine_tha
     monkeypatch.setattr(image, "_debootstrapped", lambda machine: tar_of(base))
     libraries = tmp_path / "libraries"
     libraries.mkdir()
+    (libraries / "inner").mkdir(mode=0o700)
+    (libraries / "inner/d.py").touch(mode=0o600)
     for name in ("a.py", "b.abi3.so", "c.cpython-311-x86_64-linux-gnu.so", "c.cpython-312-x86_64-linux-gnu.so"):
         (libraries / name).write_text(name)
     file = tmp_path / "image.tar"
@@ -393,16 +395,22 @@ def test_an_image_has_the_libraries_of_its_python_and_nothing_of_the_machine_tha
     assert shown["config"]["Entrypoint"] == ["/usr/bin/bundler"]
     with tarfile.open(file) as archive:
         (saved,) = json.loads(archive.extractfile("manifest.json").read())
-        names, contents = set(), b""
+        names, contents, hidden = set(), b"", set()
         for layer in saved["Layers"]:
             with tarfile.open(fileobj=archive.extractfile(layer), mode="r:gz") as inner:
                 names |= set(inner.getnames())
+                hidden |= {
+                    each.name
+                    for each in inner
+                    if each.mode & 0o005 != (0o005 if each.isdir() else each.mode & 0o001 | 0o004)
+                }
                 contents += b"".join(inner.extractfile(each).read() for each in inner if each.isreg())
     assert names == {
         "usr/bin/python3.11", "usr/bin/bundler", "var", "var/tmp", "work", "etc/passwd", "etc/group",
         "etc/ssl/certs/ca-certificates.crt", "usr/lib/bundler/a.py", "usr/lib/bundler/b.abi3.so",
-        "usr/lib/bundler/c.cpython-311-x86_64-linux-gnu.so",
+        "usr/lib/bundler/c.cpython-311-x86_64-linux-gnu.so", "usr/lib/bundler", "usr/lib/bundler/inner", "usr/lib/bundler/inner/d.py",
     }  # fmt: skip
+    assert hidden == set(), "every user of a container may read all of it"
     assert b"A\nB\n" in contents
     assert here("verify", file).code == 0
 
