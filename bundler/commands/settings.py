@@ -207,7 +207,7 @@ def _toml(content: bytes, path: Path) -> dict[str, Any]:
         import tomli as tomllib
     try:
         document: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a ValueError also for a number with thousands of digits
         raise Misuse(
             text("this is no TOML: {error}", error=str(error)[:200]),
             subject=str(path),

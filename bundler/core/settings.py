@@ -2,7 +2,8 @@
 
 The flag of a command line wins over a variable, a variable over the file of the working folder, and this file over the
 user's own. A folder may be a medium that a stranger has written. So the file of the working folder may only describe
-lists and bundles: no key to trust, no target, no program, no file to write over. No file and no variable may hold what
+lists and bundles: no key to trust, no target, no program, no file to write over, no rules, by which an import replaces
+tags and a prune removes images. No file and no variable may hold what
 weakens trust, asks for a secret, or is meant for one run.
 """
 
@@ -18,8 +19,12 @@ from bundler.texts import text
 
 PREFIX = "BUNDLER_"
 """The first letters of the variables."""
-SETTINGS_BYTES = 64 << 10
-"""The largest file of settings."""
+SETTINGS_BYTES = 16 << 10
+"""The largest file of settings. Readers of TOML need seconds for a longer key of many parts."""
+_LARGEST = (1 << 63) - 1
+"""The largest number that each reader of TOML must take."""
+_COMMAND_WORDS = 2
+"""The most words of a command: ``receipt show``."""
 
 _WEAKENS = "it weakens trust, so it counts for the command that it is written in and no other"
 _SECRET = "it asks for a secret"  # noqa: S105  # no password
@@ -82,7 +87,6 @@ PROJECT = frozenset(
         "--quiet",
         "--recipient",
         "--report-lang",
-        "--rules",
         "--sender",
         "--set",
         "--sheet",
@@ -135,7 +139,7 @@ def settings_of_file(document: Mapping[str, Any], *, origin: Origin, place: str)
         place: The file, for messages.
 
     Raises:
-        Misuse: A value is no text, number, switch or list of texts.
+        Misuse: A value is no text, number, switch or list of texts, or a table is deeper than commands are.
     """
     return tuple(_settings(document, (), origin, place))
 
@@ -143,6 +147,12 @@ def settings_of_file(document: Mapping[str, Any], *, origin: Origin, place: str)
 def _settings(table: Mapping[str, Any], path: tuple[str, ...], origin: Origin, place: str) -> Iterator[Setting]:
     for key, value in table.items():
         if isinstance(value, dict):
+            if len(path) == _COMMAND_WORDS:
+                raise Misuse(
+                    text("{key} is a table in the table of a command", key=".".join((*path, key))[:200]),
+                    subject=place,
+                    hint="see: bundler config --help",
+                )
             yield from _settings(value, (*path, key), origin, place)
             continue
         yield Setting(f"--{key}", " ".join(path), _value(value, ".".join((*path, key)), place), origin, place)
@@ -207,7 +217,7 @@ def check_allowed(setting: Setting) -> None:
 def _value(value: object, key: str, place: str) -> Value:
     if isinstance(value, bool | str):
         return value
-    if isinstance(value, int):
+    if isinstance(value, int) and abs(value) <= _LARGEST:
         return str(value)
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return tuple(value)

@@ -97,6 +97,7 @@ FAULTS = {
     "one run": (USER, "dry-run = true", "--dry-run"),
     "a key to trust from the working folder": ("bundler.toml", 'trust = "/evil.pub"', "config.toml"),
     "a target from the working folder": ("bundler.toml", '[import]\nto = "evil:5000"', "config.toml"),
+    "rules from the working folder": ("bundler.toml", 'rules = "evil.yaml"', "config.toml"),
     "a relative path of the user": (USER, 'trust = "builder.pub"', "/"),
     "a value for a switch": (USER, 'quiet = "perhaps"', "--quiet"),
     "a switch for a value": (USER, "jobs = true", "--jobs"),
@@ -106,6 +107,9 @@ FAULTS = {
     "no TOML": (USER, "jobs 4", "TOML"),
     "another encoding": (USER, "jobs = 4 # \udcff", "TOML"),
     "deep tables": (USER, "x = " + "[" * 5000, "TOML"),
+    "tables without end": (USER, f"{'a.' * 500}a = 1", "is a table"),
+    "a number of thousands of digits": (USER, f"jobs = {'9' * 5000}", "TOML"),
+    "a number that no text can have": (USER, f"jobs = 0x{'f' * 9000}", "jobs"),
     "a huge file": (USER, "# " + "x" * (65 << 10), USER),
 }
 
