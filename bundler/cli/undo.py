@@ -48,7 +48,8 @@ def undo(
 
     With the receipt of a prune, the tags and images that it removed come back, until the registry collects garbage.
 
-    If this machine trusts any key, a trusted key must have signed the receipt.
+    If this machine trusts any key, a trusted key must have signed the receipt. The receipt of a prune always needs
+    this outside of your state folder, because it has the manifests that are pushed.
     """
     from bundler.views import documents, receipt_report
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import os
@@ -237,6 +239,32 @@ def test_the_images_of_the_newest_bundles_stay_whole_and_the_leftovers_of_older_
     assert here("undo", receipt, "--trust", keys[1], "--dry-run").code == 0
     Path(receipt).write_bytes(Path(receipt).read_bytes() + b" ")
     assert here("undo", receipt, "--trust", keys[1], "--dry-run").code == 5
+
+
+def test_no_manifest_is_pushed_from_a_receipt_that_another_person_could_have_written(here, new_registry, tmp_path):
+    registry = new_registry()
+    images.simple("old").push(registry, "team/app", "1.0")
+    images.simple("new").push(registry, "team/app", "2.0")
+    own = Path(here("prune", registry.host, "--keep-last", 1, "--yes", "--json").json["receipt"])
+    evil = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+    document = json.loads(own.read_bytes())
+    (document["manifests"][0]).update(
+        mediaType="application/vnd.oci.image.index.v1+json",
+        digest=f"sha256:{hashlib.sha256(evil).hexdigest()}",
+        size=len(evil),
+        content=base64.b64encode(evil).decode(),
+    )
+    given = tmp_path / "given.json"
+    given.write_text(json.dumps(document))
+    (own.parent / "linked.json").symlink_to(given)
+    assert here("undo", given).code == 5
+    assert here("undo", own.parent / "linked.json").code == 4
+    assert registry.tags["team/app"] == ["2.0"]
+    own.chmod(0o666)
+    assert here("undo", own, "--dry-run").code == 5
+    own.chmod(0o600)
+    assert here("undo", own, "--dry-run").code == 0
+    assert here("undo", given, "--insecure-no-signature").code == 0
 
 
 def test_a_receipt_that_cannot_be_read_stops_it(here, registry):
