@@ -38,7 +38,7 @@ without_services() (
 install_project() { "$VENV/bin/python" -m pip install -q --disable-pip-version-check -e "$ROOT$1"; }
 
 # ensure_venv [EXTRAS]  a virtual environment with the project in it, made again when pyproject.toml has changed. Extras
-# are added to the one that is there, so that demo, test and bench can follow each other in any order.
+# are added to the one that is there, so that demo, test and bench can follow each other in any order. pip runs once.
 ensure_venv() {
   local extras=${1:-} stamp version
   [ "$PYTHON" != python3 ] || ensure_packages python3=python3 || return 1
@@ -52,12 +52,14 @@ ensure_venv() {
   if [ "$(cat "$VENV/.bundler-stamp" 2> /dev/null)" != "$stamp" ]; then
     say "setting up $VENV"
     rm -rf "$VENV"
-    "$PYTHON" -m venv "$VENV" && install_project "" && printf '%s\n' "$stamp" > "$VENV/.bundler-stamp" || return 1
+    "$PYTHON" -m venv "$VENV" || return 1
+  elif [ -z "$extras" ] || [ -e "$VENV/.bundler-extras-$extras" ]; then
+    return 0
   fi
-  if [ -n "$extras" ] && [ ! -e "$VENV/.bundler-extras-$extras" ]; then
-    say "adding what $extras needs"
-    install_project "[$extras]" && touch "$VENV/.bundler-extras-$extras" || return 1
-  fi
+  [ -z "$extras" ] || say "adding what $extras needs"
+  install_project "${extras:+[$extras]}" || return 1
+  [ -z "$extras" ] || touch "$VENV/.bundler-extras-$extras"
+  printf '%s\n' "$stamp" > "$VENV/.bundler-stamp"
 }
 
 # ensure_npm FOLDER  the npm packages of FOLDER/package.json in $VENV/npm, installed again when that file has changed. No
