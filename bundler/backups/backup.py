@@ -16,11 +16,11 @@ from bundler.backups.request import BackupRequest, BackupResult
 from bundler.core.bundle_name import name_of_words
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
+from bundler.core.given_repositories import check_repositories
 from bundler.core.image_list import Entry
 from bundler.core.inventory import NotListed
 from bundler.core.limits import RECORD_BYTES
 from bundler.core.location import RegistryPlace
-from bundler.core.reference import is_repository
 from bundler.core.registry_kind import HARBOR
 from bundler.core.registry_record import FILE, HarborSettings, RegistryRecord
 from bundler.core.selection import EVERYTHING
@@ -150,17 +150,7 @@ def _place(request: BackupRequest) -> RegistryPlace:
     place = parse_target(request.place).pushed_to
     if place is None:
         raise Misuse("not a registry", subject=request.place, hint="write HOST[:PORT][/PREFIX]")
-    for name in request.repositories:
-        if not is_repository(name):
-            raise Misuse("not a repository", subject=f"--repository {name[:100]!r}", hint="write team/app")
-        if place.prefix and not f"{name}/".startswith(f"{place.prefix}/"):
-            raise Misuse(
-                "the repository is not below the prefix",
-                subject=name,
-                expected=text("{prefix}/…", prefix=place.prefix),
-                actual=name,
-                hint=text("write the whole name: --repository {prefix}/{name}", prefix=place.prefix, name=name),
-            )
+    check_repositories(request.repositories, place.prefix)
     return place
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.given_repositories import is_below
 from bundler.core.image_list import Entry
 from bundler.core.inventory import NotListed
 from bundler.core.location import REGISTRY, RegistryPlace
@@ -26,6 +27,7 @@ from bundler.keys.signed_files import Demand
 from bundler.keys.statements import read_statement
 from bundler.run import Run, retrying
 from bundler.stores.opened import Stores
+from bundler.texts import text
 from bundler.transfer import ask_each
 from bundler.transports.parsing import parse_image
 
@@ -111,7 +113,11 @@ def read_contents(
         else:
             images[Reference(place.registry, each.repository, each.tag)] = each.digest
     gone = [
-        NotListed(f"{name}@{digest}", GONE_SINCE, f"{place.registry}/{name}@{digest}: a receipt names it")
+        NotListed(
+            f"{name}@{digest}",
+            GONE_SINCE,
+            text("{image}: the registry has it no more; a receipt names it", image=f"{place.registry}/{name}@{digest}"),
+        )
         for name, digests in sorted(named.items())
         for digest in sorted(digests - held.get(name, set()), key=str)
         if (name, digest) not in there
@@ -174,7 +180,9 @@ def named_by_receipts(
                 continue
             for image in target.images:
                 name = _name_of(image.name)
-                if image.is_done and name is not None and name.registry == place.registry and _is_below(name, place):
+                if name is None or name.registry != place.registry:
+                    continue
+                if image.is_done and is_below(name.repository, place.prefix):
                     found.setdefault(name.repository, set()).add(Digest.parse(image.digest))
     return {name: frozenset(digests) for name, digests in found.items()}
 
@@ -184,7 +192,3 @@ def _name_of(text: str) -> Reference | None:
         return Reference.parse(text)
     except BundlerError:
         return None
-
-
-def _is_below(name: Reference, place: RegistryPlace) -> bool:
-    return not place.prefix or f"{name.repository}/".startswith(f"{place.prefix}/")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.given_repositories import is_below
 from bundler.core.limits import CERTIFICATES_BYTES
 from bundler.core.location import REGISTRY, RegistryPlace, Target
 from bundler.core.manifest import BundleManifest
@@ -222,7 +223,7 @@ def _of_receipt(receipt: Receipt, request: MirrorsRequest) -> tuple[str, list[Pl
 def _is_at(target: ReceiptTarget, wanted: RegistryPlace) -> bool:
     """True if a target is the wanted registry, and below the wanted prefix."""
     registry, _, prefix = target.target.partition("/")
-    return registry == wanted.registry and f"{prefix}/".startswith(f"{wanted.prefix}/" if wanted.prefix else "")
+    return registry == wanted.registry and is_below(prefix, wanted.prefix)
 
 
 def _of_bundle(manifest: BundleManifest, request: MirrorsRequest) -> tuple[str, list[PlacedImage]]:

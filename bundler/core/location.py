@@ -49,7 +49,7 @@ class Container(Location, Protocol):
 
 
 class RegistryPlace(Protocol):
-    """A registry, with an optional prefix for all repositories."""
+    """A registry, with an optional prefix for all repositories. It is printed as ``HOST[/PREFIX]``."""
 
     @property
     def registry(self) -> str:

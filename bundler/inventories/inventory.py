@@ -10,10 +10,11 @@ from pathlib import Path
 from bundler import __version__
 from bundler.bundle.signing import PrivateKey
 from bundler.core.digest import Digest
+from bundler.core.given_repositories import check_below, check_repositories
 from bundler.core.image_list import Entry, ManyImages
 from bundler.core.inventory import Inventory
 from bundler.core.mapping import Naming
-from bundler.core.reference import DEFAULT_TAG, is_repository
+from bundler.core.reference import DEFAULT_TAG
 from bundler.errors import BundlerError, Misuse
 from bundler.exporting.lists import read_lists
 from bundler.exporting.many_images import entry_for
@@ -123,9 +124,7 @@ def _given_repositories(request: InventoryRequest, target: TargetLocation) -> tu
             raise Misuse("--repository and --list are for registries", subject=request.place)
         return ()
     found = dict.fromkeys(request.repositories)
-    for repository in request.repositories:
-        if not is_repository(repository):
-            raise Misuse("not a repository", subject=f"--repository {repository[:100]!r}", hint="write team/app")
+    check_repositories(request.repositories, place.prefix)
     if request.lists:
         listed = read_lists(request.lists, name=None, platforms=())
         naming = Naming()
@@ -140,13 +139,6 @@ def _given_repositories(request: InventoryRequest, target: TargetLocation) -> tu
                 entry = entry_for(entry, entry.repository, DEFAULT_TAG)
             if isinstance(entry, Entry):
                 found[naming.name(entry.reference, Digest.of(b""), place).repository] = None
-    outside = [name for name in found if place.prefix and not f"{name}/".startswith(f"{place.prefix}/")]
-    if outside:
-        raise Misuse(
-            "the repository is not below the prefix",
-            subject=outside[0],
-            expected=text("{prefix}/…", prefix=place.prefix),
-            actual=outside[0],
-            hint=text("write the whole name: --repository {prefix}/{name}", prefix=place.prefix, name=outside[0]),
-        )
+    for name in found:
+        check_below(name, place.prefix)
     return tuple(sorted(found))

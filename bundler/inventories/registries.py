@@ -16,6 +16,7 @@ from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
+from bundler.core.given_repositories import is_below
 from bundler.core.inventory import HeldBlob, NotListed
 from bundler.core.inventory_table import FoundManifest, FoundRepository, Table, table
 from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES, NAMES
@@ -193,7 +194,7 @@ def _repositories(registry: Registry, prefix: str, run: Run) -> list[str]:
     run.listener(PhaseBegan(title, 0, in_bytes=False))
     names = list(all_names(lambda path: catalog_page(registry, path), registry.name, registry.name, run))
     run.listener(PhaseEnded(title))
-    return [name for name in names if not prefix or name == prefix or name.startswith(f"{prefix}/")]
+    return [name for name in names if is_below(name, prefix)]
 
 
 def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:

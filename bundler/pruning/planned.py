@@ -8,6 +8,7 @@ from functools import partial
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
+from bundler.core.given_repositories import check_below
 from bundler.core.inventory_table import Table
 from bundler.core.retention.choice import own_tags
 from bundler.core.retention.plan import Known, plan
@@ -93,14 +94,7 @@ def _exact_names(retention: Retention, prefix: str) -> tuple[str, ...]:
     if any(_WILD & set(each) for each in retention.repositories):
         return ()
     for name in retention.repositories:
-        if prefix and not f"{name}/".startswith(f"{prefix}/"):
-            raise Misuse(
-                "the repository is not below the prefix",
-                subject=name,
-                expected=text("{prefix}/…", prefix=prefix),
-                actual=name,
-                hint=text("write the whole name: --repository {prefix}/{name}", prefix=prefix, name=name),
-            )
+        check_below(name, prefix)
     return tuple(sorted(set(retention.repositories)))
 
 

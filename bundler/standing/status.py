@@ -12,10 +12,10 @@ from bundler.core.arrivals import Arrivals, ArrivedBlob, arrivals
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
+from bundler.core.given_repositories import check_repositories
 from bundler.core.limits import UNNEEDED_BLOBS
 from bundler.core.location import RegistryPlace
 from bundler.core.oci import Descriptor
-from bundler.core.reference import is_repository
 from bundler.core.standing import Standing, standing_of_receipts, standing_of_registry, unneeded_blobs
 from bundler.errors import BundlerError, Damaged, Misuse
 from bundler.inventories.kept import kept_documents
@@ -48,15 +48,13 @@ def status(request: StatusRequest, run: Run | None = None) -> StatusResult:
     place = subjects.place
     if place is None and request.repositories:
         raise Misuse("--repository is for a registry", hint="give the registry: bundler status HOST RECEIPT")
-    for repository in request.repositories:
-        if not is_repository(repository):
-            raise Misuse("not a repository", subject=f"--repository {repository[:100]!r}", hint="write team/app")
+    check_repositories(request.repositories, place.prefix if place else "")
     receipts = Receipts(subjects.receipts, request.trust, run.listener)
     known = _known(receipts, place)
     if place is None:
         return StatusResult(standing_of_receipts(known, now=request.now()), receipts.numbers)
     if known.registries and not known.receipts:
-        run.listener(Noticed(text("no receipt is about {place}", place=_name(place))))
+        run.listener(Noticed(text("no receipt is about {place}", place=place)))
     stores = Stores(request.network, paces_of(run), listener=run.listener, is_reading=True)
     return StatusResult(_of_registry(place, known, request, stores, run), receipts.numbers)
 
@@ -95,13 +93,9 @@ def _subjects(given: Sequence[str]) -> _Subjects:
     return _Subjects(place, receipts)
 
 
-def _name(place: RegistryPlace) -> str:
-    return f"{place.registry}/{place.prefix}" if place.prefix else place.registry
-
-
 def _known(receipts: Receipts, place: RegistryPlace | None) -> Arrivals:
     try:
-        return arrivals(receipts, _name(place) if place else "")
+        return arrivals(receipts, str(place or ""))
     except ValueError as error:
         raise Damaged(text("not a receipt of bundler: {error}", error=error)) from error
 
@@ -109,7 +103,7 @@ def _known(receipts: Receipts, place: RegistryPlace | None) -> Arrivals:
 def _of_registry(place: RegistryPlace, known: Arrivals, request: StatusRequest, stores: Stores, run: Run) -> Standing:
     registry = stores.registry(place.registry)
     contents = registry_contents(registry, place.prefix, request.repositories, kept_documents(), run)
-    found = standing_of_registry(_name(place), contents.table, known, now=request.now(), not_listed=contents.not_listed)
+    found = standing_of_registry(str(place), contents.table, known, now=request.now(), not_listed=contents.not_listed)
     unneeded = unneeded_blobs(contents.table, known)[:UNNEEDED_BLOBS]
     if found.unneeded is None or not unneeded:
         return found

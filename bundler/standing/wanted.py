@@ -10,7 +10,7 @@ from bundler.core.arrivals import IN_PLACE
 from bundler.core.digest import Digest
 from bundler.core.drift import Part, WantedAttachment, WantedImage, at_place
 from bundler.core.frozen import frozen
-from bundler.core.location import REGISTRY, RegistryPlace
+from bundler.core.location import REGISTRY
 from bundler.core.manifest import Image
 from bundler.core.mapping import Naming, target_names
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
@@ -56,7 +56,7 @@ def wanted_by_bundle(bundle: Bundle, request: CheckRequest, run: Run) -> Wanted:
     naming = Naming(request.mapping, request.rules, manifest.name, date, request.has_digest_tags)
     names = target_names({image.reference: image.root.digest for image in images}, target, naming)
     found = tuple(_of_bundle(bundle, image, names[image.reference], request) for image in images)
-    return Wanted(_name(target.pushed_to), found, len(manifest.images) - len(images))
+    return Wanted(str(target.pushed_to), found, len(manifest.images) - len(images))
 
 
 def _of_bundle(bundle: Bundle, image: Image, name: Reference, request: CheckRequest) -> WantedImage:
@@ -97,7 +97,7 @@ def wanted_by_receipt(receipt: Receipt, request: CheckRequest, run: Run) -> Want
         if request.selection.only or request.selection.except_:
             raise
         raise Damaged(text("not a receipt of bundler: {error}", error=error), subject=receipt.bundle_name) from error
-    place = _name(request.target.pushed_to) if request.target and request.target.pushed_to else target.target
+    place = str(request.target.pushed_to) if request.target and request.target.pushed_to else target.target
     if place != target.target:
         images = [at_place(each, target.target, place) for each in images]
     return Wanted(place, tuple(images), len(target.images) - len(images))
@@ -107,7 +107,7 @@ def _target(receipt: Receipt, request: CheckRequest) -> ReceiptTarget:
     """The target of a receipt that is checked: the one of this name, or the only registry."""
     targets = [target for target in receipt.targets if target.kind == REGISTRY]
     if request.target is not None and request.target.pushed_to is not None:
-        place = _name(request.target.pushed_to)
+        place = str(request.target.pushed_to)
         targets = [target for target in targets if target.target == place] or targets
     if not targets:
         raise Misuse("the receipt is about no registry", subject=receipt.bundle_name or "-")
@@ -146,7 +146,3 @@ def _blobs(receipt: Receipt, image: ReceiptImage) -> Iterator[Part]:
         if number < len(receipt.blobs):
             size_bytes = receipt.blob_sizes[number] if receipt.blob_sizes else None
             yield Part(Digest.parse(receipt.blobs[number]), size_bytes)
-
-
-def _name(place: RegistryPlace) -> str:
-    return f"{place.registry}/{place.prefix}" if place.prefix else place.registry
