@@ -7,9 +7,10 @@ manifests is written before anything is removed: after a kill, the next prune go
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +56,10 @@ from bundler.stores.repository import Repository
 from bundler.texts import text
 from bundler.transfer import ask_all, ask_each
 
+LOOK_SECONDS = 30.0
+"""A repository is read again after this time: an image that was to go may have a new tag, or a new index need it."""
+LOOK_SHARE = 3.0
+"""Removing takes at least this many times as long as reading, in a repository with very many tags."""
 _CHANGED = text("the repository has changed since the plan was made")
 _NEEDED = text("something that stays needs it")
 _NOT_REACHED = text("the prune did not come to it")
@@ -248,6 +253,34 @@ class _Items:
 
 
 @frozen
+class _Look:
+    """The plan for a repository as it was a moment ago.
+
+    Attributes:
+        plan: The plan; None if the repository is empty.
+        held: The manifests that it has.
+        until: The time at which it is too old to remove anything by it.
+    """
+
+    plan: RepositoryPlan | None
+    held: frozenset[Digest]
+    until: float
+    tags_of: Mapping[Digest, tuple[str, ...]] = field(init=False)
+    alone: Mapping[str, GoingTag] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sorts the plan by digest and tag."""
+        plan = self.plan
+        object.__setattr__(self, "tags_of", {each.digest: each.tags for each in plan.manifests} if plan else {})
+        object.__setattr__(self, "alone", {each.tag: each for each in plan.tags} if plan else {})
+
+    @property
+    def is_old(self) -> bool:
+        """True if another client has had much time to use what is to go."""
+        return time.monotonic() >= self.until
+
+
+@frozen
 class _InRepository:
     """The removal in one repository."""
 
@@ -263,35 +296,47 @@ class _InRepository:
 
         Raises:
             Interrupted: The user stopped it.
-            BundlerError: The repository cannot be read. Nothing was removed.
+            BundlerError: The repository cannot be read. Nothing was removed, or not all.
         """
-        now, held = self._read_again()
-        going = {each.digest: each for each in now.manifests} if now else {}
-        alone = {each.tag: each for each in now.tags} if now else {}
+        now = self._look(self.planned.leftovers.get(self.before.name, frozenset()))
+        absent = GONE
         errors: list[BundlerError] = []
         staying: set[Digest] = set()
         for item in self.items.manifests:
+            if now.is_old:
+                now, absent = self._look_again(staying), REMOVED  # Harbor removes children with their index
             if item.outcome == FAILED:  # without its bytes it could not be put back
                 staying.update(self._needs(item.descriptor.digest))
             if item.outcome != UNFINISHED:
                 continue
             self.run.cancellation.check()
-            if item.descriptor.digest not in held:
-                self.journal.note_manifest(item, GONE)
+            if item.descriptor.digest not in now.held:
+                self.journal.note_manifest(item, absent)
                 continue
-            is_same = item.descriptor.digest in going and going[item.descriptor.digest].tags == item.tags
+            is_same = now.tags_of.get(item.descriptor.digest) == item.tags
             error = self._remove_manifest(item, is_same=is_same, staying=staying)
             errors += [error] if error is not None else []
             self.run.listener(Progress(1))
         for tag in self.items.tags:
             self.run.cancellation.check()
-            error = self._remove_tag(tag, alone.get(tag.tag))
+            if now.is_old:
+                now = self._look_again(staying)
+            error = self._remove_tag(tag, now.alone.get(tag.tag))
             errors += [error] if error is not None else []
             self.run.listener(Progress(1))
         return errors
 
-    def _read_again(self) -> tuple[RepositoryPlan | None, frozenset[Digest]]:
-        """The plan for the repository as it is now, None if it is empty; and the manifests that it has."""
+    def _look_again(self, staying: set[Digest]) -> _Look:
+        """Looks once more. The manifests whose tags have gone are to go too, unless something else needs them now."""
+        return self._look(frozenset(each.digest for each in self.before.manifests) - staying)
+
+    def _look(self, left: frozenset[Digest]) -> _Look:
+        """Reads the repository, and plans for it as it is now.
+
+        Args:
+            left: Manifests that are to go, though their tags may have gone before them.
+        """
+        started = time.monotonic()
         planned, name = self.planned, self.before.name
         bundles, retention = planned.plan.bundles, planned.request.retention
         digests = {
@@ -306,13 +351,14 @@ class _InRepository:
             replace(self.run, listener=nobody),
             digests=[(name, digest) for digest in digests],
         )
-        left = planned.leftovers.get(name, frozenset())
         known = Known(contents.table, (), planned.dates, unread_repositories(contents), {name: left})
         tags = {tag: each.digest for each in self.before.manifests for tag in each.tags}
         tags |= {each.tag: each.descriptor.digest for each in self.before.tags}
         agreed = Agreed(tags, frozenset(each.digest for each in self.before.manifests))
         held = frozenset(each.descriptor.digest for each in contents.table.manifests)
-        return plan_again(known, retention, bundles, agreed), held
+        now = time.monotonic()
+        until = now + max(LOOK_SECONDS, LOOK_SHARE * (now - started))
+        return _Look(plan_again(known, retention, bundles, agreed), held, until)
 
     def _needs(self, digest: Digest) -> set[Digest]:
         """The manifests that stay if one stays."""

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 import pytest
 
 import bundler
+from bundler.pruning import prune as prune_module
 from tests.conftest import Ran
 from tests.support import attachments, images, sweeps
 from tests.support.images import Image
@@ -300,6 +301,40 @@ def test_what_was_pushed_since_the_plan_stays_with_all_that_it_needs(new_registr
         "set": parent.content,
     }
     assert whole(registry, "team/app", parent)
+
+
+def test_what_is_used_while_a_long_prune_runs_stays(new_registry, fronts, monkeypatch):
+    monkeypatch.setattr(prune_module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(prune_module, "LOOK_SHARE", 0.0)
+    registry = new_registry()
+    old = {name: images.simple(name) for name in ("1.0", "1.1", "1.2")}
+    for tag, image in old.items():
+        image.push(registry, "team/app", tag)
+    gone = multi("gone")
+    attachments.push_all(registry, "team/app", gone, tag="0.9")
+    images.simple("new").push(registry, "team/app", "2.0")
+    front = fronts(registry)
+    planned = planned_by(front, keep_last=1)
+    first = planned.plan.changed[0].manifests[0].digest
+    used = [image for image in old.values() if str(image.digest) != str(first)][-2:]
+    parent = images.index([(used[1], images.platform("amd64"))])
+
+    def use_after_the_first(front: Front, request: BaseHTTPRequestHandler) -> bool:
+        if request.command == "DELETE" and request.path.endswith(str(first)):
+            used[0].push(registry, "team/app", "golden")
+            parent.push(registry, "team/app", "set")
+        return False
+
+    front.faults.append(use_after_the_first)
+    result = bundler.prune(planned)
+    assert result.exit_code == 3
+    assert registry.get("team/app/manifests/golden") == used[0].content
+    assert whole(registry, "team/app", parent)
+    assert result.receipt is not None
+    skipped = {str(each.descriptor.digest) for each in result.having("skipped")}
+    assert skipped == {str(image.digest) for image in used}
+    assert {each.outcome for each in result.receipt.manifests} == {"skipped", "removed"}
+    assert not any(tag.startswith("sha256-") for tag in registry.tags["team/app"])
 
 
 def test_a_tag_that_moves_at_the_last_moment_stays(new_registry, fronts):
