@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 
@@ -15,6 +16,10 @@ _LIMITED = (
     b"error: the address space of a process is limited here to less than 256 MiB\n"
     b"  -> raise the limit, for example: ulimit -v 524288\n"
 )
+_YOUNG_OBJECTS = 10_000
+"""The new objects after which Python looks for cycles among them. By default it does so after 700: modules, which make
+no cycles that end, are then searched dozens of times while they are loaded, and lists of 20,000 images hundreds of
+times."""
 _STOPPED = b"error: stopped\n  -> run the same command again\n"
 _NO_MEMORY = (
     b"error: this machine has too little memory left to start\n  -> raise the limit (ulimit -v), or free some memory\n"
@@ -26,6 +31,7 @@ def main() -> NoReturn:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < _ADDRESS_SPACE:
         _end(8, _LIMITED)
+    gc.set_threshold(_YOUNG_OBJECTS)
     try:
         from bundler import errors
         from bundler.system import signals

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from functools import cache
 
 from bundler.transport_table import TRANSPORTS
 
@@ -15,16 +16,23 @@ MASK = "***"
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}-----.*", re.DOTALL)
 _NO_DIGEST = r"@(?!sha(?:256|512):)"
-_TRANSPORTS = "|".join(prefix for prefix in TRANSPORTS if not prefix.endswith("//"))
-_LOGINS = (
-    re.compile(rf"(?<=://)[^\s/@'\"]+{_NO_DIGEST}"),
-    # A password with a slash in it. The text after the first colon is no port.
-    re.compile(rf"(?<=://)[^\s/@:'\"]*:(?!\d{{1,5}}(?:[/\s'\"]|$))[^\s'\"]*{_NO_DIGEST}"),
-    # An address that was given as the name of a file: `pathlib` makes one slash of two.
-    re.compile(rf"(?:(?<=https:/)|(?<=http:/)|(?<=docker:/)|(?<=tcp:/)|(?<=ssh:/))(?!/)[^\s/@'\"]+{_NO_DIGEST}"),
-    # Without a scheme, from the beginning of a word. `docker-archive:FILE:@0` is no login.
-    re.compile(rf"(?<![^\s'\"(=,])(?!{_TRANSPORTS})[^\s/@:'\"(=,]+:[^\s/@'\"]+{_NO_DIGEST}"),
-)
+
+
+@cache
+def _logins() -> tuple[re.Pattern[str], ...]:
+    """The patterns of logins. They are not made at each start: few texts have an ``@``, and so have all logins."""
+    transports = "|".join(prefix for prefix in TRANSPORTS if not prefix.endswith("//"))
+    return (
+        re.compile(rf"(?<=://)[^\s/@'\"]+{_NO_DIGEST}"),
+        # A password with a slash in it. The text after the first colon is no port.
+        re.compile(rf"(?<=://)[^\s/@:'\"]*:(?!\d{{1,5}}(?:[/\s'\"]|$))[^\s'\"]*{_NO_DIGEST}"),
+        # An address that was given as the name of a file: `pathlib` makes one slash of two.
+        re.compile(rf"(?:(?<=https:/)|(?<=http:/)|(?<=docker:/)|(?<=tcp:/)|(?<=ssh:/))(?!/)[^\s/@'\"]+{_NO_DIGEST}"),
+        # Without a scheme, from the beginning of a word. `docker-archive:FILE:@0` is no login.
+        re.compile(rf"(?<![^\s'\"(=,])(?!{transports})[^\s/@:'\"(=,]+:[^\s/@'\"]+{_NO_DIGEST}"),
+    )
+
+
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 _JSON = re.compile(r"\s*[{\[].*\"", re.DOTALL)
 
@@ -51,12 +59,12 @@ def resemblance(text: str) -> Resemblance | None:
         return Resemblance.JSON
     if _ENCODED.fullmatch(text) and not text.startswith("/") and len(set(text)) > 8:
         return Resemblance.ENCODED
-    return Resemblance.LOGIN if any(login.search(text) for login in _LOGINS) else None
+    return Resemblance.LOGIN if "@" in text and any(login.search(text) for login in _logins()) else None
 
 
 def masked(text: str) -> str:
     """A text without the passwords of addresses, and without the content of PEM files."""
     if "@" in text:
-        for login in _LOGINS:
+        for login in _logins():
             text = login.sub(f"{MASK}@", text)
     return _PEM.sub(f"-----BEGIN {MASK}", text) if "-----BEGIN" in text else text

@@ -399,41 +399,60 @@ def test_every_module_says_what_it_is_for():
         assert module(path).docstring, path
 
 
-def test_help_loads_no_library_but_click():
+def loaded_by(code):
+    """The modules that are loaded after some code has run."""
     import subprocess
     import sys
 
-    code = "import sys; from bundler.cli import run; run(['--help']); print(sorted(sys.modules))"
+    code = f"import sys; {code}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.split("'")[0] for name in done.stdout.splitlines()[-1].split(", '")}
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_help_loads_no_library_but_click_and_no_command():
+    loaded = loaded_by("from bundler.cli import run; run(['--help'])")
     assert "click" in loaded
     assert not loaded & {"yaml", "urllib3", "docker", "cryptography", "tqdm", "py7zr", "requests"}
+    ours = {name for name in loaded if name.startswith("bundler.")}
+    assert {name for name in ours if not name.startswith("bundler.cli")} == {
+        "bundler.errors",
+        "bundler.secrecy",
+        "bundler.system",
+        "bundler.system.signals",
+        "bundler.texts",
+        "bundler.transport_table",
+        "bundler.views",
+        "bundler.views.languages",
+        "bundler.views.words",
+    }
+    assert not ours & {
+        f"bundler.cli.{path.stem}" for path in (ROOT / "cli").glob("*.py") if "@program." in path.read_text()
+    }
+
+
+def test_the_summaries_of_help_are_those_of_the_commands():
+    import click
+
+    from bundler.cli.help import paragraphs_of
+    from bundler.cli.program import _ORDER, program
+
+    commands = program.all_commands(click.Context(program))
+    assert {name: paragraphs_of(command.help or "")[0] for name, command in commands.items()} == _ORDER
 
 
 def test_a_command_loads_no_other_command_and_help_has_each():
-    import subprocess
-    import sys
-
     from bundler.cli.program import program
 
     modules = {path.stem for path in (ROOT / "cli").glob("*.py") if "@program." in path.read_text()}
     assert {name.rstrip("_") for name in modules} == set(program.order)
-    code = "import sys; from bundler.cli import run; run(['inspect', '--help']); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.splitlines()[-1].split())
+    loaded = loaded_by("from bundler.cli import run; run(['inspect', '--help'])")
     assert loaded & {f"bundler.cli.{name}" for name in modules} == {"bundler.cli.inspect_"}
 
 
 def test_checking_signatures_loads_nothing_that_reads_private_keys():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, bundler.commands.verify, bundler.commands.inspect_, bundler.importing.import_; print(*sys.modules)"
-    )
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = loaded_by("import bundler.commands.verify, bundler.commands.inspect_, bundler.importing.import_")
     assert "cryptography.exceptions" in loaded
-    assert not {"cryptography.x509", "bundler.bundle.signing_key_file"} & set(loaded)
+    assert not {"cryptography.x509", "bundler.bundle.signing_key_file"} & loaded
 
 
 def test_frozen_values_are_made_the_quick_way():

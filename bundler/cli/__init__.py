@@ -26,14 +26,9 @@ from bundler.system import signals
 from bundler.texts import text
 from bundler.views.languages import translate_libraries
 
-_YOUNG_OBJECTS = 10_000
-"""The new objects after which Python looks for cycles among them. By default it does so after 700, and lists of 20,000
-images, which have no cycles, are then searched hundreds of times."""
-
 
 def main() -> NoReturn:
     """Runs the program and exits with a code of DESIGN's table of exit codes."""
-    gc.set_threshold(_YOUNG_OBJECTS)
     codecs.register_error("escaped", _escape)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

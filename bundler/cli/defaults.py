@@ -15,7 +15,6 @@ import click
 from bundler.cli.help import Context
 from bundler.cli.values import FileName
 from bundler.errors import Misuse
-from bundler.system import places
 from bundler.texts import text
 
 if TYPE_CHECKING:
@@ -114,6 +113,8 @@ def _may_exist() -> bool:
     """True if there is a file or a variable. It loads nothing, because most machines have neither."""
     if any(name.startswith("BUNDLER_") for name in os.environ) or os.path.lexists(_PROJECT_FILE):
         return True
+    from bundler.system import places
+
     folder = places.config_folder()
     return folder is not None and os.path.lexists(folder / "config.toml")
 

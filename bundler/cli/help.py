@@ -79,7 +79,7 @@ class Helping(click.Command):
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the help of the command, in paragraphs."""
         del ctx
-        for paragraph in paragraphs_of(self):
+        for paragraph in paragraphs_of(self.help or ""):
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(paragraph)
@@ -103,16 +103,16 @@ class Helping(click.Command):
             self.format_commands(ctx, formatter)
 
 
-def paragraphs_of(command: click.Command) -> list[str]:
+def paragraphs_of(text: str) -> list[str]:
     """The help of a command in the reader's language: its paragraphs, each in one line."""
     from bundler.views.languages import translated
 
-    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(command.help or ""))
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text))
     lines = (" ".join(each.split()) for each in paragraphs)
     return [translated(line) for line in lines if line]
 
 
-def summary_of(command: click.Command) -> str:
+def summary_of(text: str) -> str:
     """The first sentence of a command's help."""
-    first = next(iter(paragraphs_of(command)), "")
+    first = next(iter(paragraphs_of(text)), "")
     return re.split(r"(?<=。)|(?<=\.)\s", first, maxsplit=1)[0]

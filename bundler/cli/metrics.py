@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -53,6 +52,8 @@ class RunMetrics:
         given = context.meta.get(_META)
         if given is None:
             return
+        from pathlib import Path
+
         from bundler.views.languages import said
         from bundler.views.metrics import Figures
         from bundler.views.metrics_file import open_metrics

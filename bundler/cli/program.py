@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,17 +92,17 @@ class Group(Helping, click.Group):
 
     command_class = _Command
 
-    def __init__(self, *args: Any, order: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, order: Iterable[str] = (), **kwargs: Any) -> None:
         kwargs.setdefault("no_args_is_help", False)  # click would report the help as an error
         super().__init__(*args, **kwargs)
-        self.order = order
+        self.order = tuple(order)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands, each with the first sentence of its help."""
         from bundler.views.languages import said
 
         with formatter.section(said("Commands")):
-            formatter.write_dl([(name, summary_of(command)) for name, command in self.all_commands(ctx).items()])
+            formatter.write_dl(list(self.summaries(ctx).items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -132,6 +132,10 @@ class Group(Helping, click.Group):
         del context
         return list(self.order)
 
+    def summaries(self, context: click.Context) -> dict[str, str]:
+        """The summaries of the commands by their names, in the reader's language."""
+        return {name: summary_of(command.help or "") for name, command in self.all_commands(context).items()}
+
     def all_commands(self, context: click.Context) -> dict[str, click.Command]:
         """The commands by their names, in the order of a journey."""
         found = ((name, self.get_command(context, name)) for name in self.order)
@@ -147,47 +151,62 @@ class _Program(Group):
             import_module(f"bundler.cli.{name}{'_' if name in _TAKEN_NAMES else ''}")
         return super().get_command(context, name)
 
+    def summaries(self, context: click.Context) -> dict[str, str]:
+        """The summaries of the commands. Loads no command."""
+        del context
+        return {name: summary_of(opening) for name, opening in _ORDER.items()}
+
 
 _TAKEN_NAMES = ("import", "inspect")
 """The commands with the name of a keyword or of a module of Python; their modules end with an underscore."""
 
-_ORDER = (
-    "keygen",
-    "trust",
-    "init",
-    "images",
-    "export",
-    "inspect",
-    "verify",
-    "scan",
-    "parity",
-    "repair",
-    "sign",
-    "copy",
-    "spread",
-    "label",
-    "slip",
-    "import",
-    "serve",
-    "mirrors",
-    "fulfil",
-    "prune",
-    "undo",
-    "receipt",
-    "report",
-    "status",
-    "check",
-    "inventory",
-    "backup",
-    "restore",
-    "diff",
-    "doctor",
-    "config",
-    "explain",
-    "completion",
-    "man",
-)
-"""The order of the commands in ``--help``: that of a journey."""
+_ORDER = {
+    "keygen": "Make a key pair to sign bundles with: NAME.key and NAME.pub.",
+    "trust": "Choose whose bundles are trusted without --trust: the keys in ~/.config/bundler/trust.",
+    "init": "Write a first image list, images.yaml, and the defaults of its exports, bundler.toml.",
+    "images": "Print the images of LISTs as a plain image list, with the file and line where each name was found.",
+    "export": "Collect the images of LISTs into a signed bundle, DIR/NAME.",
+    "inspect": "Show the content of a bundle or an image file: images, digests, platforms, sizes, layers.",
+    "verify": "Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access.",
+    "scan": "Scan what a bundle holds for malware and vulnerabilities, and write a signed record.",
+    "parity": "Add recovery data to a finished bundle, with which lost and damaged chunks can be repaired.",
+    "repair": "Make lost and damaged chunks again, with the parity of the bundle.",
+    "sign": "Add a second signature to a bundle, before or after the transport.",
+    "copy": "Copy a bundle to one or more media, and read it back from each.",
+    "spread": "Spread a finished bundle over several media: the small files to each, every chunk to one.",
+    "label": "Write labels for the media of a bundle: number, bundle, id, keys, date, sender, recipient, and a QR "
+    "code.",
+    "slip": "Write the hand-over sheet of a bundle: its media, id and keys, checks to tick, and lines for signatures.",
+    "import": "Verify a bundle and push its images, digests unchanged. PATHs are its folder, or media with parts "
+    "of it.",
+    "serve": "Serve bundles as a read-only registry, straight from their chunks. Runs until Ctrl-C.",
+    "mirrors": "Write the files with which clusters go on using the original names of images.",
+    "fulfil": "Make the chunks of a need-list again, byte for byte, on the builder's side.",
+    "prune": "Remove old images from a registry: the plan first, then a question, then a receipt from which undo "
+    "works.",
+    "undo": "Restore the tags that an import changed.",
+    "receipt": "Receipts of imports: show, verify or merge them.",
+    "report": "Write a report of a bundle or a receipt for people: one HTML file to read, print and sign off.",
+    "status": "Show the standing of a registry: tags and bytes by repository, newest imports and their age, "
+    "unknown tags.",
+    "check": "Check that all that an import pushed is still there, whole, under the same digests. Changes nothing.",
+    "inventory": "Write down what a registry, a layout or a Docker daemon holds: names, digests, sizes. Reads no "
+    "layer.",
+    "backup": "Make a signed bundle of everything in a registry: all repositories, tags, signatures and other "
+    "attachments.",
+    "restore": "Bring the images of a backup back into a registry, under the names that they had. Sends only what "
+    "is missing.",
+    "diff": "Compare two sides: what is new, moved and gone in B, and what a transfer would carry to A.",
+    "doctor": "Find problems before an import or export, and say how to solve them.",
+    "config": "Show the defaults that you gave to flags, and where each comes from.",
+    "explain": "Explain an error: its causes, how to check them, and what to do. Works offline.",
+    "completion": "Print a completion script for a shell: commands, flags, files and codes.",
+    "man": "Print the manual page, in roff, for all commands.",
+}
+"""The commands in the order of a journey, each with the first paragraph of its help.
+
+``bundler --help`` answers at once, because it loads no command for its summary.
+"""
 
 _EXAMPLES = """
 bundler keygen builder                                     once: make a signing key

@@ -9,7 +9,6 @@ import click
 from click.core import ParameterSource
 
 from bundler.cli.help import Context
-from bundler.cli.other_tools import FLAGS, VERBS
 from bundler.errors import Misuse
 from bundler.texts import text
 
@@ -37,6 +36,8 @@ def misuse_of(error: click.UsageError) -> Misuse:
 
 def no_command(given: str, context: click.Context) -> Misuse:
     """The error for a command that does not exist, with the one that was probably meant."""
+    from bundler.cli.other_tools import VERBS
+
     group, path = context.command, context.command_path
     assert isinstance(group, click.Group)
     hint = text("see: {path} --help", path=path)
@@ -117,6 +118,8 @@ def called(parameter: click.Parameter, context: click.Context | None) -> str:
 
 def _flag_meant(given: str, context: click.Context | None) -> str | None:
     """The flag that was probably meant by one that the command does not have."""
+    from bundler.cli.other_tools import FLAGS
+
     if context is None:
         return None
     own = _flags_of(context.command, context)

@@ -16,12 +16,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 
 from bundler.errors import BundlerError, Misuse
 from bundler.texts import Joined, Text, text
 
-LOCALES = Path(__file__).parent.parent / "locale"
+LOCALES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "locale")
 DOMAIN = "bundler"
 ENGLISH = "en"
 _CHOSEN: ContextVar[str | None] = ContextVar("language", default=None)
@@ -29,7 +28,7 @@ _CHOSEN: ContextVar[str | None] = ContextVar("language", default=None)
 
 def languages() -> tuple[str, ...]:
     """The codes of the languages that there are."""
-    return (ENGLISH, *sorted(path.name for path in LOCALES.iterdir() if path.is_dir()))
+    return (ENGLISH, *sorted(entry.name for entry in os.scandir(LOCALES) if entry.is_dir()))
 
 
 def check_language(code: str) -> None:
@@ -121,7 +120,7 @@ def _can_show(text: str, stream: object) -> bool:
 def translate_libraries() -> None:
     """Makes click find its own texts in our catalogue: click asks gettext's current domain."""
     if _catalogue() is not str:
-        gettext.bindtextdomain(DOMAIN, str(LOCALES))
+        gettext.bindtextdomain(DOMAIN, LOCALES)
         gettext.textdomain(DOMAIN)
 
 

@@ -22,7 +22,7 @@ import catalogues  # noqa: E402
 import messages  # noqa: E402
 
 pytestmark = pytest.mark.no_cover  # most of its time is in scripts/messages.py, which is not measured
-LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.is_dir())
+LANGUAGES = sorted(path.name for path in Path(LOCALES).iterdir() if path.is_dir())
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def texts(source):
 
 
 def po_path(language: str) -> Path:
-    return LOCALES / language / "LC_MESSAGES/bundler.po"
+    return Path(LOCALES, language, "LC_MESSAGES/bundler.po")
 
 
 def catalogue(language: str):
