@@ -137,10 +137,11 @@ def prune(
     if dry_run:
         show(prune_report.plan_lines(planned, is_verbose=verbose), documents.prune_document(planned), is_json=is_json)
         return planned.exit_code
-    if not yes and not planned.plan.is_empty:
+    is_asked = not yes and not planned.plan.is_empty
+    if is_asked:
         _ask(prune_report.plan_lines(planned, is_verbose=verbose))
     result = with_run(lambda run: bundler.prune(planned, run), jobs=None, is_quiet=quiet)
-    lines = [] if not yes or quiet else prune_report.plan_lines(planned, is_verbose=verbose)
+    lines = [] if is_asked or quiet else prune_report.plan_lines(planned, is_verbose=verbose)
     if not quiet or result.exit_code:
         lines += prune_report.result_lines(result, is_verbose=verbose)
     show(lines, documents.prune_document(planned, result), is_json=is_json)

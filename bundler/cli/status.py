@@ -63,13 +63,15 @@ def status(
     from bundler.views import documents, standing_report
 
     reporting = with_report.Reporting.of(report, report_language)
-    places = [each for each in subjects if not os.path.exists(each)]
-    registries = options.registries_of(tuple(map(bundler.parse_target, places)))
+    login = None
+    if username or password_stdin:
+        places = [each for each in subjects if not os.path.exists(each)]
+        login = options.login(username, password_stdin, options.registries_of(tuple(map(bundler.parse_target, places))))
     request = bundler.StatusRequest(
         subjects=subjects,
         trust=options.paths(trust),
         repositories=repositories,
-        network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
+        network=options.network(plain_http, cacert, login=login),
     )
     result = with_run(lambda run: bundler.status(request, run), jobs=None, is_quiet=quiet)
     lines = [] if quiet and not result.exit_code else standing_report.lines(result, is_verbose=verbose)

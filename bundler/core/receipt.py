@@ -223,7 +223,16 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
             raise Refused(
                 "a receipt of an unknown version", subject=what, expected=DOCUMENT, actual=document["document"]
             )
-        raise Damaged("this is not a receipt", subject=what, expected=DOCUMENT, actual=document["document"][:60])
+        is_prune = document["document"].startswith("bundler.prune-receipt/")
+        raise Damaged(
+            "this is not a receipt",
+            subject=what,
+            expected=DOCUMENT,
+            actual=document["document"][:60],
+            hint=texts.text("to see what the prune removed: bundler undo {path} --dry-run", path=what)
+            if is_prune
+            else None,
+        )
     try:
         return _receipt(document)
     except (KeyError, TypeError, ValueError, BundlerError) as error:

@@ -41,6 +41,7 @@ class Shard:
                 "there is no such shard",
                 subject=f"{self.number}/{self.count}",
                 expected=text("1/n to n/n, with n at most {most}", most=MOST_SHARDS),
+                hint="write I/N: --shard 2/8 is the second part of eight",
             )
 
     def __str__(self) -> str:

@@ -50,11 +50,36 @@ def check(request: CheckRequest, run: Run | None = None) -> CheckResult:
     if request.target is not None and request.target.pushed_to is None:
         raise Misuse("a check is of a registry", subject=str(request.target), hint="give --to HOST[/PREFIX]")
     key = check_need(request.need, run.listener)
-    first = request.paths[0] if len(request.paths) == 1 else None
-    if isinstance(first, Path) and first.is_file():
-        return _by_receipt(first, request, run, key)
+    receipt = _receipt(request)
+    if receipt is not None:
+        return _by_receipt(receipt, request, run, key)
     with closing(_bundle(request, run)) as bundle:
         return _by_bundle(bundle, request, run, key)
+
+
+def _receipt(request: CheckRequest) -> Path | None:
+    """The path of the receipt; None for a bundle.
+
+    Raises:
+        Misuse: Nothing is there, or there is a receipt and something else.
+    """
+    paths = [path for path in request.paths if isinstance(path, Path)]
+    if request.paths and not any(path.exists() for path in paths) and len(paths) == len(request.paths):
+        raise Misuse(
+            "there is no receipt or bundle of this name",
+            subject=str(paths[0]),
+            hint="give the receipt of an import, or the folder of a bundle",
+        )
+    files = [path for path in paths if path.is_file()]
+    if not files:
+        return None
+    if len(request.paths) > 1:
+        raise Misuse(
+            "a check is by one receipt, or by one bundle",
+            subject=str(files[0]),
+            hint="run bundler check once for each of them",
+        )
+    return files[0]
 
 
 def _bundle(request: CheckRequest, run: Run) -> Bundle:

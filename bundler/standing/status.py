@@ -83,6 +83,12 @@ def _subjects(given: Sequence[str]) -> _Subjects:
         )
     if not others:
         return _Subjects(None, receipts)
+    if others[0].startswith(("/", "./", "../", "~")) or others[0].endswith(("/", ".json")):
+        raise Misuse(
+            "there is no such file or folder",
+            subject=others[0][:200],
+            hint="give receipts of imports, or HOST[/PREFIX]",
+        )
     place = parse_target(others[0]).pushed_to
     if place is None:
         raise Misuse(

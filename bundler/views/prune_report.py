@@ -88,7 +88,8 @@ def result_lines(result: PruneResult, *, is_verbose: bool) -> list[str]:
         key = said("signed by key {key}", key=result.key_id) if result.key_id else said("not signed")
         lines.append(fact(said("receipt"), escaped(result.path)))
         lines.append(fact_below(key if result.id else said("unfinished: run the same command again")))
-        lines.append(fact(said("undo"), f"bundler undo {escaped(result.path)}"))
+        flag = "" if result.key_id else " --insecure-no-signature"
+        lines.append(fact(said("undo"), f"bundler undo {escaped(result.path)}{flag}"))
     return [*lines, *(_freeing_lines(planned) if removed else [])]
 
 

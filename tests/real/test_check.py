@@ -300,6 +300,10 @@ def test_receipts_and_bundles_must_be_trusted(here, registry, imported, tmp_path
     assert here("check", imported.bundle, "--to", where.host).code == 5
     assert here("check", imported.bundle, "--trust", imported.public).code == 2
     assert here("check", imported.receipt, "--to", "oci:x", "--trust", imported.public).code == 2
+    several = here("check", imported.receipt, forged, "--to", where.host, "--trust", imported.public)
+    assert (several.code, "one receipt" in several.err) == (2, True), several.err
+    nothing = here("check", tmp_path / "nothing.json")
+    assert (nothing.code, "no receipt or bundle" in nothing.err) == (2, True), nothing.err
 
 
 def test_a_receipt_of_the_first_versions_has_its_blobs_from_the_manifests(here, registry, imported, tmp_path):
