@@ -185,7 +185,7 @@ def test_at_a_terminal_it_removes_only_after_a_yes(new_registry):
     assert "never add -m" in shown
     assert re.search(r"bundler undo \S+json --insecure-no-signature", shown.replace("\r\n", ""))
     code, shown = on_terminal(*command, answers=[])
-    assert code == 0 and "nothing goes" in shown, "it says why nothing goes, also without a question"
+    assert (code, "nothing goes" in shown) == (0, True), "it says why nothing goes, also without a question"
 
 
 @each_case("flags", [(), ("--tag", "x"), ("--keep-last", 1, "--rules", "r.yaml"), ("--keep-bundles", 0)])

@@ -115,7 +115,14 @@ def test_a_clock_before_the_newest_receipt_is_a_warning(here, registry, tmp_path
 
 
 def test_wrong_subjects_are_errors_that_ask_nobody(here, tmp_path):
-    for subjects in (("a.example.com", "b.example.com"), ("oci:x",), ("docker-daemon:",), ("receipts/",), ("./x",), ("x.json",)):
+    for subjects in (
+        ("a.example.com", "b.example.com"),
+        ("oci:x",),
+        ("docker-daemon:",),
+        ("receipts/",),
+        ("./x",),
+        ("x.json",),
+    ):
         assert here("status", *subjects).code == 2
     (tmp_path / "x.json").write_text("{}")
     assert here("status", tmp_path / "x.json").code == 4
