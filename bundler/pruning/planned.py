@@ -18,8 +18,9 @@ from bundler.exporting.dates import created_of
 from bundler.inventories.kept import kept_documents
 from bundler.inventories.registries import registry_contents
 from bundler.inventories.request import Contents
+from bundler.pruning.interrupted import leftovers_of, read_unfinished
 from bundler.pruning.receipt_file import check_place
-from bundler.pruning.receipts import Imports, leftovers_of, read_imports, read_unfinished
+from bundler.pruning.receipts import Imports, read_imports
 from bundler.pruning.request import PlannedPrune, PruneRequest
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.opened import Stores

@@ -12,12 +12,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from functools import partial
-from pathlib import Path
 
 from bundler import __version__
-from bundler.bundle.signing import PrivateKey
 from bundler.core.digest import Digest
-from bundler.core.events import Moved as Progress, Noticed, PhaseBegan, PhaseEnded, nobody
+from bundler.core.events import Moved as Progress, PhaseBegan, PhaseEnded, nobody
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.retention.imported import ImportedBundle
@@ -25,7 +23,6 @@ from bundler.core.retention.plan import Agreed, GoingTag, Known, RepositoryPlan,
 from bundler.core.retention.receipt import (
     FAILED,
     GONE,
-    LEFT,
     REMOVED,
     SKIPPED,
     UNFINISHED,
@@ -34,7 +31,6 @@ from bundler.core.retention.receipt import (
     PruneReceipt,
 )
 from bundler.errors import (
-    EXIT_PARTIAL,
     BundlerError,
     Damaged,
     Interrupted,
@@ -46,9 +42,9 @@ from bundler.errors import (
 from bundler.inventories.kept import kept_documents
 from bundler.inventories.registries import registry_contents
 from bundler.pruning import receipt_file
+from bundler.pruning.interrupted import complete, read_unfinished
 from bundler.pruning.planned import unread_repositories
-from bundler.pruning.receipts import read_unfinished
-from bundler.pruning.removal import Marker, Moved, Remover
+from bundler.pruning.removal import Moved, Remover, marker_of
 from bundler.pruning.request import PlannedPrune, PruneResult
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.opened import Stores
@@ -62,7 +58,6 @@ LOOK_SHARE = 3.0
 """Removing takes at least this many times as long as reading, in a repository with very many tags."""
 _CHANGED = text("the repository has changed since the plan was made")
 _NEEDED = text("something that stays needs it")
-_NOT_REACHED = text("the prune did not come to it")
 
 
 def prune(planned: PlannedPrune, run: Run | None = None) -> PruneResult:
@@ -90,11 +85,11 @@ def prune(planned: PlannedPrune, run: Run | None = None) -> PruneResult:
         receipt_file.remove_finished()
         before = read_unfinished(planned.registry)
         if planned.plan.is_empty:
-            return PruneResult(planned, finished=_completed(before, planned, stores, key, run))
+            return PruneResult(planned, finished=complete(before, planned, stores, key, run))
         first = stores.repository(planned.registry, planned.plan.changed[0].name)
         retrying(first.check_deletion, run, subject=first.name, peer=planned.registry)
         journal = _Journal(_receipt(planned, stores, run))
-        finished = _completed(before, planned, stores, key, run)
+        finished = complete(before, planned, stores, key, run)
         try:
             errors = _remove(planned, journal, stores, run)
         except BaseException:
@@ -422,59 +417,3 @@ def _outcome_of(error: BundlerError) -> str:
 
 def _moved(moved: Moved) -> str:
     return text("the tag {tag} was moved to {digest}", tag=moved.tag, digest=moved.now)
-
-
-def marker_of(started: str, registry: str, tag: PrunedTag) -> Marker:
-    """The marker of a tag in the prune that was started at a time."""
-    return Marker.of(f"{registry}/{tag.repository}:{tag.tag}", tag.digest, started)
-
-
-def _completed(
-    before: Sequence[tuple[Path, PruneReceipt]],
-    planned: PlannedPrune,
-    stores: Stores,
-    key: PrivateKey | None,
-    run: Run,
-) -> tuple[Path, ...]:
-    """Completes the receipts of prunes that did not end. Their leftovers are in the new plan, if nothing needs them.
-
-    Raises:
-        BundlerError: The registry does not answer, or a receipt cannot be written.
-    """
-    found = []
-    for path, receipt in before:
-        whole = replace(
-            receipt,
-            manifests=tuple(_found_manifest(each, receipt, stores, planned, run) for each in receipt.manifests),
-            tags=tuple(_found_tag(each, receipt, stores, planned, run) for each in receipt.tags),
-            finished=planned.request.now(),
-        )
-        is_whole = not whole.outcomes & {SKIPPED, FAILED, LEFT}
-        whole = replace(whole, exit_code=0 if is_whole else EXIT_PARTIAL)
-        kept, _ = receipt_file.finish(path, whole, None, key)
-        found.append(kept)
-        run.listener(Noticed(text("an earlier prune did not end; its receipt is complete now: {path}", path=kept)))
-    return tuple(found)
-
-
-def _found_manifest(
-    item: PrunedManifest, receipt: PruneReceipt, stores: Stores, planned: PlannedPrune, run: Run
-) -> PrunedManifest:
-    if item.outcome != UNFINISHED:
-        return item
-    store = stores.repository(receipt.registry, item.repository)
-    digest = str(item.descriptor.digest)
-    found = retrying(lambda: store.find(digest), run, subject=f"{store.name}@{digest}", peer=planned.registry)
-    return replace(item, outcome=REMOVED) if found is None else replace(item, outcome=LEFT, reason=_NOT_REACHED)
-
-
-def _found_tag(item: PrunedTag, receipt: PruneReceipt, stores: Stores, planned: PlannedPrune, run: Run) -> PrunedTag:
-    if item.outcome != UNFINISHED:
-        return item
-    store = stores.repository(receipt.registry, item.repository)
-    Remover(store, planned.kind, run).clear(item.tag, marker_of(receipt.started, receipt.registry, item))
-    find = partial(store.find, item.tag)
-    found = retrying(find, run, subject=f"{store.name}:{item.tag}", peer=planned.registry)
-    if found is not None and found.digest == item.digest:
-        return replace(item, outcome=LEFT, reason=_NOT_REACHED)
-    return replace(item, outcome=REMOVED)

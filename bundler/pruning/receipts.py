@@ -1,4 +1,4 @@
-"""Reads the receipts that a prune needs: of imports, for what came together; of interrupted prunes, for what is left.
+"""Reads the receipts of imports: a prune needs them to know what came together.
 
 An unreadable receipt is an error: it may be the one that protects the images of the newest bundle.
 """
@@ -6,7 +6,7 @@ An unreadable receipt is an error: it may be the one that protects the images of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.core.digest import Digest
@@ -15,11 +15,9 @@ from bundler.core.limits import PRUNE_RECEIPTS, RECEIPT_BYTES
 from bundler.core.receipt import Receipt, parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.retention.imported import Digests, ImportedBundle, imported_bundle, joined
-from bundler.core.retention.receipt import PruneReceipt, parse_prune_receipt
 from bundler.errors import Misuse, Refused
+from bundler.importing.receipt_file import earlier_folders
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
-from bundler.pruning.receipt_file import is_finished, prunes_folder
-from bundler.system import places
 from bundler.system.files import is_own, read_with_facts
 from bundler.texts import text
 
@@ -60,19 +58,6 @@ def read_imports(registry: str, given: Sequence[Path], trust: Sequence[Path], de
     return Imports(joined(found), len(found))
 
 
-def read_unfinished(registry: str) -> tuple[tuple[Path, PruneReceipt], ...]:
-    """Reads the receipts of prunes of a registry that did not end, of this user.
-
-    Raises:
-        Damaged, Refused, LocalStorage: One of them cannot be read.
-    """
-    folder = prunes_folder()
-    found = sorted(folder.glob(f"*.json.{UNFINISHED}")) if folder is not None and folder.is_dir() else []
-    found = [path for path in found if not is_finished(path)]
-    receipts = [(path, parse_prune_receipt(_own_content(path), what=str(path))) for path in found]
-    return tuple((path, receipt) for path, receipt in receipts if receipt.registry == registry)
-
-
 @frozen
 class _Receipt:
     """The file of a receipt. It is read when it is needed: many together would take much memory."""
@@ -83,17 +68,17 @@ class _Receipt:
 
     def __call__(self) -> Receipt:
         if self.trust is None:
-            return parse_receipt(_own_content(self.path), what=str(self.path))
+            return parse_receipt(own_content(self.path), what=str(self.path))
         file = read_signed(self.path, RECEIPT_FILE, self.trust, demand=self.demand)
         return parse_receipt(file.content, what=str(self.path))
 
 
 def _own_receipts() -> list[_Receipt]:
-    folder = places.state_folder()
-    if folder is None or not (folder / "receipts").is_dir():
-        return []
-    found = sorted((*(folder / "receipts").glob("*.json"), *(folder / "receipts").glob(f"*.json.{UNFINISHED}*")))
-    return [_Receipt(path) for path in _bounded(found, folder / "receipts") if _is_receipt(path)]
+    found: list[Path] = []
+    for folder in earlier_folders(None):
+        own = sorted((*folder.glob("*.json"), *folder.glob(f"*.json.{UNFINISHED}*")))
+        found += _bounded(own, folder)
+    return [_Receipt(path) for path in found if _is_receipt(path)]
 
 
 def _given_receipts(given: Sequence[Path], trust: Sequence[Path], demand: Demand) -> list[_Receipt]:
@@ -129,7 +114,13 @@ def _is_receipt(path: Path) -> bool:
         return path.is_file()  # reading it says why it cannot be read
 
 
-def _own_content(path: Path) -> bytes:
+def own_content(path: Path) -> bytes:
+    """The content of a receipt in the state folder.
+
+    Raises:
+        Refused: Another user could have written it.
+        Damaged, LocalStorage: It is too large, or cannot be read.
+    """
     content, facts = read_with_facts(path, RECEIPT_BYTES)
     if not is_own(facts):
         raise Refused(
@@ -138,11 +129,3 @@ def _own_content(path: Path) -> bytes:
             hint="move it away, or make it yours: chown and chmod go-w",
         )
     return content
-
-
-def leftovers_of(unfinished: Sequence[tuple[Path, PruneReceipt]]) -> Iterator[tuple[str, Digest]]:
-    """The manifests that interrupted prunes were to remove, with their repositories."""
-    for _, receipt in unfinished:
-        for each in receipt.manifests:
-            if each.outcome == UNFINISHED:
-                yield each.repository, each.descriptor.digest

@@ -13,6 +13,7 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.registry_kind import HARBOR, RegistryKind
+from bundler.core.retention.receipt import PrunedTag
 from bundler.errors import BundlerError
 from bundler.run import Run, retrying
 from bundler.stores.harbor import Projects
@@ -61,6 +62,11 @@ class Marker:
     def descriptor(self) -> Descriptor:
         """Its descriptor."""
         return Descriptor(oci.OCI_INDEX, Digest.of(self.content), len(self.content))
+
+
+def marker_of(started: str, registry: str, tag: PrunedTag) -> Marker:
+    """The marker of a tag in the prune that was started at a time."""
+    return Marker.of(f"{registry}/{tag.repository}:{tag.tag}", tag.digest, started)
 
 
 @frozen
