@@ -7,10 +7,9 @@ from dataclasses import replace
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, target_options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
-from bundler.cli.values import KeyFile
 from bundler.errors import Misuse
 
 
@@ -53,7 +52,7 @@ bundler check receipt.json --need need.txt                        what must be c
     help="Check the signatures, SBOMs and attestations of the images too.",
 )
 @options.need_option
-@click.option("--need-key", type=KeyFile(), metavar="FILE", help="Private key to sign the need-list with.")
+@target_options.need_key_option
 @options.key_passphrase_file_option
 @options.bundle_passphrase_file_option
 @options.scratch_option

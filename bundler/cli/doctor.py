@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, target_options
 from bundler.cli.program import program, show
 
 
@@ -25,7 +25,7 @@ bundler doctor s3://backups/2026 --clear-uploads 7
     metavar="NAME",
     help="Check the rights for this repository (without HOST). Default: PREFIX/bundler-doctor, which need not exist.",
 )
-@click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
+@target_options.base_path_option
 @click.option(
     "--clear-uploads",
     "clear_uploads_days",

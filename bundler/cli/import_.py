@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options, scan_options, with_report
+from bundler.cli import options, scan_options, target_options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
@@ -71,7 +71,7 @@ bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --d
     help="Accept a bundle whose channel would refuse it: an older one, another one of the same number, or one with a "
     "number that is far too high. The receipt has the reason.",
 )
-@click.option("--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see docs/rules.yaml.")
+@target_options.rules_option
 @options.only_option
 @options.except_option
 @options.retry_failed_option
@@ -104,22 +104,12 @@ bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --d
     help="Do not tag images that have only a digest. Default: tag them digest-<12 hex>, because garbage collections "
     "of registries remove untagged images.",
 )
-@click.option(
-    "--target",
-    "kind",
-    type=click.Choice(tuple(bundler.REGISTRY_KINDS)),
-    help="Kind of the registry. Default: detect it.",
-)
-@click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
+@target_options.kind_option
+@target_options.base_path_option
 @options.allow_upload_host_option
 @options.username_option
 @options.password_stdin_option
-@click.option(
-    "--admin-credentials",
-    type=SecretFile(),
-    metavar="FILE",
-    help="USER:PASSWORD of a user who may create missing projects (Harbor).",
-)
+@target_options.project_login_option
 @click.option(
     "--fail-fast", is_flag=True, help="Stop after the first failed image. Default: continue with the other images."
 )
@@ -144,11 +134,7 @@ bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --d
     is_flag=True,
     help="Load, tag and push through the Docker daemon, if only the daemon can reach the registry. Digests may change.",
 )
-@click.option(
-    "--receipt",
-    metavar="FILE",
-    help="Write the receipt to this file. Default: a new file in ~/.local/state/bundler/receipts.",
-)
+@target_options.receipt_option
 @options.receipt_key_option
 @click.option(
     "--preheat",

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, target_options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
@@ -26,13 +26,7 @@ bundler inventory oci:images -o images.json
 @click.option("-o", "--output", required=True, metavar="FILE", help="Write the inventory to this file.")
 @click.option("--key", type=KeyFile(), metavar="FILE", help="Private key to sign the inventory with.")
 @options.passphrase_file_option
-@click.option(
-    "--repository",
-    "repositories",
-    multiple=True,
-    metavar="NAME",
-    help="Read this repository, for registries that do not list theirs: team/app. May be repeated.",
-)
+@target_options.repositories_option
 @click.option(
     "--list",
     "lists",

@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options, with_report
+from bundler.cli import options, target_options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
-from bundler.cli.values import SecretFile
 from bundler.errors import Misuse
 
 
@@ -41,7 +40,7 @@ bundler restore /srv/backup/full --trust backup.pub --to registry.internal:5000 
     help="Names at the registry: keep gives each repository the path that it had, scoped adds the host of the backup, "
     "flatten joins the path to one part.",
 )
-@click.option("--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see docs/rules.yaml.")
+@target_options.rules_option
 @click.option(
     "--on-conflict",
     type=click.Choice(bundler.CONFLICT_POLICIES),
@@ -55,27 +54,13 @@ bundler restore /srv/backup/full --trust backup.pub --to registry.internal:5000 
     is_flag=True,
     help="Read all blobs back from the registry and hash them, also of images that it has. Default: ask for each.",
 )
-@click.option(
-    "--target",
-    "kind",
-    type=click.Choice(tuple(bundler.REGISTRY_KINDS)),
-    help="Kind of the registry. Default: detect it.",
-)
-@click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
+@target_options.kind_option
+@target_options.base_path_option
 @options.allow_upload_host_option
 @options.username_option
 @options.password_stdin_option
-@click.option(
-    "--admin-credentials",
-    type=SecretFile(),
-    metavar="FILE",
-    help="USER:PASSWORD of a user who may create missing projects (Harbor).",
-)
-@click.option(
-    "--receipt",
-    metavar="FILE",
-    help="Write the receipt to this file. Default: a new file in ~/.local/state/bundler/receipts.",
-)
+@target_options.project_login_option
+@target_options.receipt_option
 @options.receipt_key_option
 @options.need_option
 @options.key_passphrase_file_option

@@ -7,7 +7,7 @@ import os
 import click
 
 import bundler
-from bundler.cli import options, with_report
+from bundler.cli import options, target_options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 
@@ -22,13 +22,7 @@ bundler status receipts/                                  offline: what should b
 )
 @click.argument("subjects", nargs=-1, required=True, metavar="PLACE|RECEIPT...")
 @options.trust_option
-@click.option(
-    "--repository",
-    "repositories",
-    multiple=True,
-    metavar="NAME",
-    help="Read this repository, for registries that do not list theirs: team/app. May be repeated.",
-)
+@target_options.repositories_option
 @options.username_option
 @options.password_stdin_option
 @options.plain_http_option

@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import files, options, scan_options, with_report
+from bundler.cli import files, options, scan_options, target_options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
-from bundler.cli.values import KeyFile
 from bundler.errors import Misuse
 
 
@@ -35,7 +34,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @click.option("--sha256", metavar="HEX", help="Expected SHA-256 of an image file.")
 @options.need_option
 @options.wait_option
-@click.option("--need-key", type=KeyFile(), metavar="FILE", help="Private key to sign the need-list with.")
+@target_options.need_key_option
 @options.key_passphrase_file_option
 @options.policy_option
 @options.notation_policy_option

@@ -8,6 +8,8 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from bundler.cli.program import program
+from bundler.core.medium_size import MEDIUM_PRESETS
+from bundler.core.plan import CHUNK_PRESETS
 from tests.support.tables import each_case
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -52,6 +54,11 @@ def test_where_none_fits_the_shell_completes_any_file(place: Path) -> None:
     assert offered(["export", "x", "--key"], "no") == [("no", "file")]
     assert offered(["export", "x", "--key"], "missing/k") == [("missing/k", "file")]
     assert offered(["import"], "o") == [("o", "file")]
+
+
+@pytest.mark.parametrize(("flag", "presets"), [("--chunk-size", CHUNK_PRESETS), ("--medium-size", MEDIUM_PRESETS)])
+def test_all_names_of_sizes_are_offered(flag: str, presets: dict[str, int]) -> None:
+    assert {value for value, _ in offered(["export", "x", flag], "")} == presets.keys()
 
 
 def test_no_bundle_offers_no_image(place: Path) -> None:
