@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.manifest import BundleManifest, Chunk
 from bundler.errors import Damaged, Incomplete, LocalStorage
 from bundler.exporting.planned import Planned
+from bundler.system.files import let_go, open_for_reading, pieces_of
 from bundler.texts import some, text
 
 _SHARD = re.compile(r"\.shard-[0-9]+-of-[0-9]+")
@@ -24,10 +24,11 @@ _SHARD = re.compile(r"\.shard-[0-9]+-of-[0-9]+")
 
 
 def gather(planned: Planned) -> None:
-    """Moves the chunks into the partial bundle, from the folders of the request or of shards in them.
+    """Brings the chunks into the partial bundle, from the folders of shards, or from the folders of the request.
 
-    A file on another file system, of another user, or on a read-only medium is copied. The writer reads every byte
-    afterwards, so what is here is not checked.
+    Only a file in the folder of a shard is moved. Another folder may be a bundle that is to stay: its chunks have the
+    same names, and most of them the same size. A file on another file system, of another user, or on a read-only
+    medium is copied too. The writer reads every byte afterwards, so what is here is not checked.
 
     Raises:
         Incomplete: A chunk is in none of the folders.
@@ -37,7 +38,8 @@ def gather(planned: Planned) -> None:
     target = session.folder.path
     assert isinstance(target, Path), "S3 was refused"
     chunks, missing = planned.manifest.chunks, []
-    places = tuple(_folders(session.request.seals, session.name))
+    shards = tuple(_shards(session.request.seals, session.name))
+    places = (*shards, *session.request.seals)
     run.listener(PhaseBegan("gathering chunks", len(chunks), in_bytes=False))
     try:
         target.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -48,10 +50,10 @@ def gather(planned: Planned) -> None:
                 if found is None:
                     missing.append(chunk.file)
                 else:
-                    _bring(found, target / chunk.file)
+                    _bring(found, target / chunk.file, chunk, is_moved=found.parent in shards)
             run.listener(Moved(1))
-        for place in places:
-            _remove_empty(place)
+        for shard in shards:
+            _remove_empty(shard)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(target)) from error
     run.listener(PhaseEnded("gathering chunks"))
@@ -82,16 +84,19 @@ def refuse_other_bytes(writer: BundleWriter, manifest: BundleManifest, folder: H
         )
 
 
-def _folders(given: Sequence[Path], name: str) -> Iterator[Path]:
+def _shards(given: Sequence[Path], name: str) -> Iterator[Path]:
+    """The folders of shards in the given ones, or that were given. A link to one could lead to a bundle of the user."""
     for folder in given:
-        yield folder
-        shards = (each for each in folder.glob(f"{name}.shard-*") if _SHARD.fullmatch(each.name, len(name)))
-        yield from sorted(each for each in shards if each.is_dir())
+        found = (folder, *sorted(folder.glob(f"{name}.shard-*")))
+        for each in found:
+            is_named = each.name.startswith(name) and _SHARD.fullmatch(each.name, len(name))
+            if is_named and each.is_dir() and not each.is_symlink():
+                yield each
 
 
 def _remove_empty(place: Path) -> None:
     """Removes the folder of a shard if all of its chunks were moved, so that the shard can be run again."""
-    if ".shard-" not in place.name or not place.is_dir() or any(roles.is_chunk(each.name) for each in place.iterdir()):
+    if not place.is_dir() or any(roles.is_chunk(each.name) for each in place.iterdir()):
         return
     with suppress(OSError):
         (place / roles.SUMS.file).unlink()
@@ -106,9 +111,16 @@ def _is_chunk(path: Path, chunk: Chunk) -> bool:
     return stat.S_ISREG(facts.st_mode) and facts.st_size == chunk.size_bytes
 
 
-def _bring(source: Path, target: Path) -> None:
-    if source.lstat().st_uid == os.geteuid():
+def _bring(source: Path, target: Path, chunk: Chunk, *, is_moved: bool) -> None:
+    if is_moved and source.lstat().st_uid == os.geteuid():
         with suppress(OSError):  # another file system, or one that is read-only
             os.rename(source, target)
             return
-    shutil.copyfile(source, target, follow_symlinks=False)
+    descriptor = open_for_reading(source)  # no link that was put there since it was looked at
+    try:
+        target.unlink(missing_ok=True)
+        with target.open("xb") as file:
+            for piece in pieces_of(descriptor, 0, chunk.size_bytes, what=str(source)):
+                file.write(piece)
+    finally:
+        let_go(descriptor)

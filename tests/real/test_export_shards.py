@@ -114,6 +114,31 @@ def test_no_bundle_is_sealed_from_missing_or_changed_chunks(here: Any, resolved:
     assert ran.code == 0, ran.err
 
 
+def test_the_chunks_of_another_bundle_are_left_alone(
+    here: Any, resolved: Path, made_keys: Path, tmp_path: Path
+) -> None:
+    work = resolved.parent / "work"
+    assert here("export", resolved, "-o", tmp_path / "mine", "--key", made_keys / "tester.key").code == 0
+    mine = tmp_path / "mine/test"
+    for chunk in mine.glob("chunk-*"):
+        chunk.write_bytes(bytes(chunk.stat().st_size))  # as the chunks of another bundle: equal names and sizes
+    before = contents(mine)
+    work.mkdir()
+    (work / f"test.shard-1-of-{COUNT}").symlink_to(mine)
+    ran = seal(here, resolved, made_keys)
+    assert (ran.code, "chunks are missing" in ran.err) == (9, True)
+    assert contents(mine) == before
+    ran = seal(here, resolved, made_keys, "--seal", mine)
+    assert (ran.code, "differ from the plan" in ran.err) == (4, True)
+    assert contents(mine) == before
+    (work / f"test.shard-1-of-{COUNT}").unlink()
+    for number in range(1, COUNT + 1):
+        assert shard(here, resolved, number).code == 0
+    ran = seal(here, resolved, made_keys, "--seal", mine)
+    assert ran.code == 0, ran.err
+    assert contents(mine) == before
+
+
 def test_a_shard_that_is_killed_goes_on_and_the_file_alone_makes_a_bundle_too(
     here: Any, resolved: Path, made_keys: Path, tmp_path: Path
 ) -> None:
