@@ -1,6 +1,7 @@
 """Makes a small real image without internet: a few of the Python packages that are installed with bundler.
 
-Usage: demo_image.py FOLDER NAME   writes an OCI image layout into FOLDER with one image, called NAME
+Usage: demo_image.py FOLDER NAME [later]   writes an OCI image layout into FOLDER with one image, called NAME; the later
+                                           image shares two layers with the first one
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-LAYERS = (("click", "tqdm"), ("urllib3", "requests"), ("docker",))
+LAYERS = (("docker",), ("urllib3", "requests"), ("click",))
+LATER_LAYERS = (*LAYERS[:2], ("click", "tqdm"))
 _TYPE = "application/vnd.oci.image"
 
 
@@ -33,9 +35,9 @@ def layer(packages: tuple[str, ...]) -> bytes:
     return buffer.getvalue()
 
 
-def write_image(folder: Path, name: str) -> None:
+def write_image(folder: Path, name: str, layers: tuple[tuple[str, ...], ...] = LAYERS) -> None:
     """Writes the layout."""
-    tars = [layer(packages) for packages in LAYERS]
+    tars = [layer(packages) for packages in layers]
     blobs = [gzip.compress(tar, mtime=0) for tar in tars]
     config = {
         "created": "2026-01-01T00:00:00Z",
@@ -65,4 +67,4 @@ def _put(folder: Path, media_type: str, content: bytes) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    write_image(Path(sys.argv[1]), sys.argv[2])
+    write_image(Path(sys.argv[1]), sys.argv[2], LATER_LAYERS if sys.argv[3:] == ["later"] else LAYERS)

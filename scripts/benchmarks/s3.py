@@ -2,7 +2,8 @@
 
 boto3 moves bytes, hashes nothing but a CRC32, and reads nothing back. An export also fetches and hashes each blob, and
 reads each chunk back, unless ``--no-read-back``; an import also pushes. So each command is compared with two others:
-the plain upload or download, and the same work by curl and boto3, without the hashes.
+the plain upload or download, and the same work by curl and boto3, without the hashes. An import into a layout writes to the
+disk, as the plain download does; an import into a registry also waits for the registry.
 """
 
 from __future__ import annotations
@@ -118,6 +119,8 @@ def run_s3(corpus: Corpus, keys: Keys, work: Path) -> Iterator[S3Run]:
             got = plain("get", folder / "got", f"e{number}/bench")
             take("get", got)
             shutil.rmtree(folder / "got")
+            take("import to a layout", bundler.import_(place, f"oci:{folder / 'layout'}"))
+            shutil.rmtree(folder / "layout")
             with OwnRegistry(folder / f"registry{number}") as registry:
                 take("import", bundler.import_(place, registry.host))
             with OwnRegistry(folder / f"curl{number}") as registry:
@@ -131,6 +134,7 @@ def run_s3(corpus: Corpus, keys: Keys, work: Path) -> Iterator[S3Run]:
             ("export", "put", "fetch, put, get"),
             ("export --no-read-back", "put", "fetch, put"),
             ("verify", "get", "get"),
+            ("import to a layout", "get", "get"),
             ("import", "get", "get, push"),
         ):
             yield S3Run(title, _medians(taken[title]), _medians(taken[floor]), _medians(taken[same]), size_bytes)
