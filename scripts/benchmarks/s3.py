@@ -2,8 +2,8 @@
 
 boto3 moves bytes, hashes nothing but a CRC32, and reads nothing back. An export also fetches and hashes each blob, and
 reads each chunk back, unless ``--no-read-back``; an import also pushes. So each command is compared with two others:
-the plain upload or download, and the same work by curl and boto3, without the hashes. An import into a layout writes to the
-disk, as the plain download does; an import into a registry also waits for the registry.
+the plain upload or download, and the same work by curl and boto3, without the hashes. An import into a layout writes to
+the disk, as the plain download does; an import into a registry also waits for the registry.
 """
 
 from __future__ import annotations
