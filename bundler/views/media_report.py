@@ -81,7 +81,9 @@ def presence_lines(result: VerifyResult) -> list[str]:
         "{count:,} are elsewhere: {names}",
         names=on_media(elsewhere, result.bundle.manifest.media),
     )
-    if not here:
+    if not here and len(states) == 1:
+        words = said("the only chunk is not here: {names}", names=in_runs(absent))
+    elif not here:
         words = said("none of the {total:,} chunks are here: {names}", total=len(states), names=in_runs(absent))
     elif not elsewhere and not bad:
         words = said(
