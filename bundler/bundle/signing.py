@@ -5,24 +5,21 @@ Signatures are raw and detached (RFC 8032, 64 bytes) over the exact bytes of SHA
 ``openssl pkeyutl -verify -rawin`` checks them. Keys are PEM: PKCS#8 for the private one, SPKI for the public one.
 A key id is the first 16 hex digits of the SHA-256 of the public key's SPKI DER. Everything here is a function of
 bytes; reading and writing files is left to the callers.
+
+Each command checks signatures, and `cryptography`'s serialization takes longer to load than all keys to read. So it is
+loaded for keys that are made or written, and for public keys that are not written as ours are.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
 
 from bundler.core import roles
 from bundler.core.frozen import frozen
@@ -31,6 +28,10 @@ from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import Misuse, Untrusted
 from bundler.texts import counted, joined, some, text
 
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+"""The SPKI DER of a public key is this and its 32 bytes (RFC 8410, section 4)."""
+_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/]{59}=)\n-----END PUBLIC KEY-----\n?")
+"""A public key as ``keygen`` and openssl write it: 44 bytes."""
 _FIELD_PRIME = 2**255 - 19
 _SMALL_ORDER_Y = frozenset(
     {
@@ -61,6 +62,8 @@ class PublicKey:
     @property
     def pem(self) -> bytes:
         """The key in PEM form, without the other content of its file."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
@@ -108,6 +111,8 @@ def generate(passphrase: bytes | None) -> tuple[bytes, bytes, str]:
     Returns:
         The private key's PEM, the public key's PEM, and the key id.
     """
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
     from bundler.bundle.signing_key_file import encrypted_pem
 
     key = Ed25519PrivateKey.generate()
@@ -126,8 +131,7 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 
 def _fingerprint(key: Ed25519PublicKey) -> str:
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()
+    return hashlib.sha256(_SPKI + key.public_bytes_raw()).hexdigest()
 
 
 def is_encrypted(pem: bytes) -> bool:
@@ -147,6 +151,8 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
         WrongPassphrase: It does not open the key, or the key is damaged.
         Misuse: It is not an Ed25519 private key.
     """
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     refuse_no_private_key(pem, origin)
     try:
         key = load_pem_private_key(pem, passphrase() if is_encrypted(pem) else None)
@@ -177,7 +183,7 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
     """
     refuse_no_public_key(pem, origin)
     try:
-        key = load_pem_public_key(pem)
+        key = _public_key(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise Misuse("not a public key in PEM form", subject=origin, hint=_GIVE) from error
     if not isinstance(key, Ed25519PublicKey):
@@ -185,6 +191,21 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
     if is_weak(key):
         raise Misuse("a weak key: anyone can forge its signatures", subject=origin)
     return PublicKey(key_id(key), origin, key)
+
+
+def _public_key(pem: bytes) -> object:
+    """The key in a file; not always an Ed25519 key.
+
+    Raises:
+        ValueError, TypeError, UnsupportedAlgorithm, InternalError: There is none.
+    """
+    written = _PEM.fullmatch(pem)
+    der = base64.b64decode(written[1]) if written else b""
+    if written and der.startswith(_SPKI) and base64.b64encode(der) == written[1]:
+        return Ed25519PublicKey.from_public_bytes(der.removeprefix(_SPKI))
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    return load_pem_public_key(pem)
 
 
 def is_weak(key: Ed25519PublicKey) -> bool:

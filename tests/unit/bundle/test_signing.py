@@ -73,6 +73,25 @@ def test_openssl_verifies_what_we_sign_and_notices_a_changed_byte(
     assert bad.returncode != 0
 
 
+def test_a_public_key_is_the_same_in_each_form_of_its_file() -> None:
+    _, public, identity = signing.generate(None)
+    *lines, end = public.splitlines()
+    forms = (public, public.rstrip(), b"\r\n".join([*lines, end]), b"# of the builder\n" + public)
+    keys = [signing.load_public(form, origin="k.pub") for form in forms]
+    assert {key.id for key in keys} == {identity}
+    assert {key.pem for key in keys} == {public}
+    assert len({key.fingerprint for key in keys}) == 1
+
+
+def test_a_public_key_whose_base64_is_not_canonical_is_left_to_the_library() -> None:
+    _, public, _ = signing.generate(None)
+    body = public.splitlines()[1]
+    table = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    odd = body[:-2] + table[table.index(body[-2]) + 1 :][:1] + b"="  # sets a bit that no byte has
+    with pytest.raises(Misuse):
+        signing.load_public(public.replace(body, odd), origin="k.pub")
+
+
 def test_we_verify_what_openssl_signs_with_a_key_of_its_own(tmp_path: Path) -> None:
     openssl_output("genpkey", "-algorithm", "ed25519", "-out", "k.key", cwd=tmp_path)
     public = openssl_output("pkey", "-in", "k.key", "-pubout", cwd=tmp_path)
