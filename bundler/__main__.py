@@ -16,10 +16,9 @@ _LIMITED = (
     b"error: the address space of a process is limited here to less than 256 MiB\n"
     b"  -> raise the limit, for example: ulimit -v 524288\n"
 )
-_YOUNG_OBJECTS = 10_000
-"""The new objects after which Python looks for cycles among them. By default it does so after 700: modules, which make
-no cycles that end, are then searched dozens of times while they are loaded, and lists of 20,000 images hundreds of
-times."""
+_OBJECTS_OF_A_START = 200_000
+"""The new objects after which Python looks for cycles among them; by default 700. So it does not search modules while
+they are loaded: their objects stay. `bundler.cli.program.with_run` sets the number for the work."""
 _STOPPED = b"error: stopped\n  -> run the same command again\n"
 _NO_MEMORY = (
     b"error: this machine has too little memory left to start\n  -> raise the limit (ulimit -v), or free some memory\n"
@@ -31,7 +30,7 @@ def main() -> NoReturn:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < _ADDRESS_SPACE:
         _end(8, _LIMITED)
-    gc.set_threshold(_YOUNG_OBJECTS)
+    gc.set_threshold(_OBJECTS_OF_A_START)
     try:
         from bundler import errors
         from bundler.system import signals

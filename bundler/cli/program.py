@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -38,6 +39,11 @@ def _type_of(metavar: str) -> Text:
     if _BUNDLES.search(metavar):
         return BundleName()
     return FileName() if _FILES.search(metavar) else Text()
+
+
+_YOUNG_OBJECTS = 10_000
+"""The new objects after which Python looks for cycles among them. By default it does so after 700, and lists of 20,000
+images, which have no cycles, are then searched hundreds of times."""
 
 
 class OutputClosed(Exception):
@@ -284,6 +290,8 @@ def with_run(
     from bundler.views.progress import Progress
     from bundler.workers import interruptible
 
+    gc.freeze()  # modules and the request stay; no search needs to look at them again
+    gc.set_threshold(_YOUNG_OBJECTS)
     cancellation = bundler.Cancellation()
     progress = Progress(is_quiet=is_quiet)
     metrics = _metrics_of(click.get_current_context())
