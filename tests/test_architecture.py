@@ -455,6 +455,26 @@ def test_checking_signatures_loads_nothing_that_reads_private_keys():
     assert not {"cryptography.x509", "bundler.bundle.signing_key_file"} & loaded
 
 
+def test_an_import_to_a_registry_loads_nothing_for_other_targets_and_commands():
+    code = "bundler.cli.import_, bundler.importing.import_, bundler.importing.targets.registry, bundler.views.documents"
+    loaded = loaded_by(f"import {code}, bundler.views.import_report, bundler.transports.registry")
+    assert "urllib3" in loaded
+    assert not loaded & {
+        "boto3",
+        "cryptography.hazmat.primitives.serialization",
+        "docker",
+        "py7zr",
+        "segno",
+        "tarfile",
+        "urllib.request",
+        "yaml",
+        "zlib_ng",
+    }
+    others = ("core.inventory", "core.mirrors", "core.plan", "core.retention", "exporting", "fulfilling", "inventories")
+    others += ("pruning", "reporting", "scanning", "serving", "standing", "stores.docker_sdk", "views.prune_document")
+    assert not [name for name in loaded if name.startswith(tuple(f"bundler.{part}" for part in others))]
+
+
 def test_frozen_values_are_made_the_quick_way():
     slow = "@dataclass(frozen=True, slots=True)\n"
     may = {

@@ -16,6 +16,7 @@ import yaml
 import bundler.bundle
 from bundler import cli, errors
 from bundler.core import image_list, manifest, plan, roles, tar
+from bundler.core.medium_size import DEFAULT_CHUNK_BYTES
 from bundler.lists.found import Surroundings
 from bundler.lists.table import KINDS, read_list
 from bundler.transport_table import DEFAULT, prefixes
@@ -119,8 +120,8 @@ def test_the_chunk_sizes_of_page_help_and_code_agree():
     for name in plan.CHUNK_PRESETS:
         assert f"`{name}`" in COMMANDS_PAGE
         assert name in help_of("export")
-    assert f"{plan.DEFAULT_CHUNK_BYTES:,}" in COMMANDS_PAGE
-    assert f"{plan.DEFAULT_CHUNK_BYTES:,}" in FORMAT
+    assert f"{DEFAULT_CHUNK_BYTES:,}" in COMMANDS_PAGE
+    assert f"{DEFAULT_CHUNK_BYTES:,}" in FORMAT
 
 
 def test_the_list_of_the_page_parses():

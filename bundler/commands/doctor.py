@@ -18,7 +18,7 @@ from bundler.core import roles
 from bundler.core.advice import problem
 from bundler.core.frozen import frozen
 from bundler.core.location import LAYOUT, Target
-from bundler.core.plan import DEFAULT_CHUNK_BYTES
+from bundler.core.medium_size import DEFAULT_CHUNK_BYTES
 from bundler.core.reference import is_repository
 from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, LocalStorage, Misuse, worst

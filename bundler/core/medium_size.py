@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bundler.core.manifest import BundleManifest, json_pieces
-from bundler.core.plan import DEFAULT_CHUNK_BYTES, parse_size
+from bundler.core.written_size import parse_size
 from bundler.texts import text
+
+DEFAULT_CHUNK_BYTES = 2_000_000_000
+"""Less than 2 GiB, because ClamAV does not scan larger files, and less than 4 GiB - 1, the limit of FAT32."""
 
 MEDIUM_PRESETS = {
     "cd": 730_000_000,

@@ -36,10 +36,8 @@ from bundler.core.manifest import (
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
+from bundler.core.written_size import parse_size
 from bundler.errors import Misuse
-
-DEFAULT_CHUNK_BYTES = 2_000_000_000
-"""Less than 2 GiB, because ClamAV does not scan larger files, and less than 4 GiB - 1, the limit of FAT32."""
 
 CHUNK_PRESETS = {
     "cd": 700_000_000,
@@ -51,17 +49,6 @@ CHUNK_PRESETS = {
     "fat32": 4_294_000_000,
 }
 """Sizes for media. Files on ISO 9660 and FAT32 are smaller than 4 GiB: a DVD holds one, a double-layer DVD two."""
-
-_UNITS = {
-    "KiB": 1 << 10,
-    "MiB": 1 << 20,
-    "GiB": 1 << 30,
-    "TiB": 1 << 40,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-}
 
 OCI_LAYOUT = strict_json.canonical({"imageLayoutVersion": "1.0.0"})
 """The file ``oci-layout``, which is the same in every bundle."""
@@ -283,31 +270,6 @@ def parse_chunk_size(text: str) -> int:
     size = parse_size(text, CHUNK_PRESETS, wrong=texts.text("not a chunk size"))
     _check_chunk_size(size, 0)
     return size
-
-
-def parse_size(text: str, presets: Mapping[str, int], *, wrong: str) -> int:
-    """Reads a size: a preset's name or a number of bytes with an optional unit (``1900MiB``, ``4GB``).
-
-    Args:
-        text: The text.
-        presets: The sizes that have names.
-        wrong: The message for a text that is no size.
-
-    Raises:
-        Misuse: The text is neither.
-    """
-    if text.lower() in presets:
-        return presets[text.lower()]
-    number = text.strip()
-    factor = 1
-    for unit, value in _UNITS.items():
-        if number.lower().endswith(unit.lower()):
-            number, factor = number[: -len(unit)].strip(), value
-            break
-    if not number.isascii() or not number.isdigit() or len(number) > 15:
-        hint = texts.text("write 1900MiB, 4GB or one of {chunk_presets}", chunk_presets=", ".join(presets))
-        raise Misuse(wrong, subject=repr(text), hint=hint)
-    return int(number) * factor
 
 
 def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:

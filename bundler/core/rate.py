@@ -6,8 +6,8 @@ The limit is for all shards together. Each shard takes its part of it, because n
 from __future__ import annotations
 
 from bundler.core.frozen import frozen
-from bundler.core.plan import parse_size
 from bundler.core.shard import Shard
+from bundler.core.written_size import parse_size
 from bundler.errors import Misuse
 from bundler.texts import text
 

@@ -12,8 +12,8 @@ from bundler.core.attachment_choice import ALL_ATTACHMENTS, AttachmentChoice
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
+from bundler.core.medium_size import DEFAULT_CHUNK_BYTES
 from bundler.core.parity import ParityChoice
-from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
 from bundler.core.policy import ImagePolicy
 from bundler.core.selection import EVERYTHING, Selection

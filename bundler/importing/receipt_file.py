@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from bundler import texts
@@ -281,7 +282,7 @@ def _claimed_path(receipt: Receipt) -> Path:
         LocalStorage: The folder cannot be written.
     """
     stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.bundle_name or 'import'}"
-    for number in ("", *(f"-{n}" for n in range(2, 10_000))):
+    for number in chain(("",), (f"-{n}" for n in range(2, 10_000))):
         path = receipts_folder() / f"{stem}{number}.json"
         if os.path.lexists(path):
             continue

@@ -10,7 +10,6 @@ import ipaddress
 import os
 import re
 import ssl
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -169,7 +168,9 @@ def _address_in(variable: str, value: str) -> str:
 
 
 def _is_excepted(registry: str, no_proxy: str) -> bool:
-    if urllib.request.proxy_bypass_environment(registry, {"no": no_proxy}):  # type: ignore[attr-defined]  # not in typeshed
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # not in typeshed
+
+    if proxy_bypass_environment(registry, {"no": no_proxy}):
         return True
     try:
         address = ipaddress.ip_address(host_of(registry))

@@ -1,4 +1,7 @@
-"""The JSON documents that ``--json`` prints. docs/json.md describes them; fields are added, never changed."""
+"""The JSON documents that ``--json`` prints. docs/json.md describes them; fields are added, never changed.
+
+All commands load this module. What only one command needs is loaded in the function of its document.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,8 @@ from bundler.core.media import may_be_lost
 from bundler.core.outer_manifest import OuterManifest
 from bundler.core.preheat import preheated_document
 from bundler.errors import BundlerError, Several
-from bundler.views import scan_report
-from bundler.views.check_report import document as check_body
-from bundler.views.mirrors_report import document as mirrors_body
 from bundler.views.parity_report import parity_document, planned_parity_document
-from bundler.views.prune_document import prune_body
 from bundler.views.scan_report import gate_document
-from bundler.views.since_report import since_document
-from bundler.views.standing_report import document as standing_body
 from bundler.views.words import with_placeholders
 
 if TYPE_CHECKING:
@@ -99,6 +96,8 @@ def keygen_document(pair: KeyPair) -> Document:
 
 def export_document(result: ExportResult, passphrase: str | None) -> Document:
     """The document that ``export --json`` prints."""
+    from bundler.views.since_report import since_document
+
     return {
         **_head("export", result.exit_code),
         "dryRun": result.bundle_id is None,
@@ -154,17 +153,23 @@ def inventory_document(result: InventoryResult) -> Document:
 
 def check_document(result: CheckResult) -> Document:
     """The document that ``check --json`` prints."""
+    from bundler.views.check_report import document as check_body
+
     return {**_head("check", result.exit_code), **check_body(result), "need": _need(result.need)}
 
 
 def status_document(result: StatusResult) -> Document:
     """The document that ``status --json`` prints."""
+    from bundler.views.standing_report import document as standing_body
+
     return {**_head("status", result.exit_code), **standing_body(result)}
 
 
 def scan_document(result: ScanResult) -> Document:
     """The document that ``scan --json`` prints."""
-    return {**_head("scan", result.exit_code), **scan_report.scan_document(result)}
+    from bundler.views.scan_report import scan_document
+
+    return {**_head("scan", result.exit_code), **scan_document(result)}
 
 
 def images_document(result: ImagesResult) -> Document:
@@ -534,6 +539,8 @@ def undo_document(result: UndoResult) -> Document:
 def prune_document(planned: PlannedPrune, result: PruneResult | None = None) -> Document:
     """The document that ``prune --json`` prints; without a result that of a dry run."""
     exit_code = planned.exit_code if result is None else result.exit_code
+    from bundler.views.prune_document import prune_body
+
     return {**_head("prune", exit_code), "dryRun": result is None, **prune_body(planned, result)}
 
 
@@ -561,6 +568,8 @@ def undo_prune_document(result: UndoPruneResult) -> Document:
 
 def mirrors_document(result: MirrorsResult) -> Document:
     """The document that ``mirrors --json`` prints."""
+    from bundler.views.mirrors_report import document as mirrors_body
+
     return {**_head("mirrors", result.exit_code), **mirrors_body(result)}
 
 

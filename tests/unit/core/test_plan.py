@@ -14,8 +14,9 @@ from bundler.core import manifest as bundle_manifest, oci, tar
 from bundler.core.digest import Digest
 from bundler.core.limits import MINIMUM_CHUNK_BYTES
 from bundler.core.manifest import Piece, Stored
+from bundler.core.medium_size import DEFAULT_CHUNK_BYTES
 from bundler.core.oci import Descriptor, Manifest
-from bundler.core.plan import CHUNK_PRESETS, DEFAULT_CHUNK_BYTES, Plan, ResolvedImage, parse_chunk_size
+from bundler.core.plan import CHUNK_PRESETS, Plan, ResolvedImage, parse_chunk_size
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
 from tests.support.errors import raises
