@@ -1,6 +1,6 @@
 """The JSON documents that ``--json`` prints. docs/json.md describes them; fields are added, never changed.
 
-All commands load this module. What only one command needs is loaded in the function of its document.
+All commands load this module. The parts of one command are loaded in the function of its document.
 """
 
 from __future__ import annotations
