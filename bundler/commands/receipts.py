@@ -20,6 +20,8 @@ from bundler.system.request_fields import path_of, paths_of
 from bundler.texts import text
 
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"
+_MERGED_WITHOUT_KEYS = "receipt merge, no key is trusted"
+"""Nobody has checked these receipts, though the merged one is signed."""
 _UNFINISHED = f".json.{UNFINISHED}"
 _MOST_FILES = 100_000
 """In one folder: three for each of 10,000 shards, and for their repetitions."""
@@ -78,7 +80,7 @@ def merge_receipts(
         output: The file to write.
         key: The key that signs the new receipt, if it is to be signed.
         trust: Public keys or folders of them; if there are any, one must have signed each receipt. Empty for the trust
-            folder.
+            folder. If there are none at all, the new receipt records that nothing was checked.
         is_without_signature: True to accept receipts without a signature; the new receipt records this.
         listener: Receives remarks for people.
 
@@ -94,8 +96,9 @@ def merge_receipts(
     demand = Demand.of(is_without_signature=is_without_signature)
     files = [read_receipt(path, trust, demand=demand) for path in _receipts_in(paths, listener)]
     receipt = merged([file.receipt for file in files], [file.id for file in files])
-    if is_without_signature:
-        receipt = replace(receipt, weakened=tuple(dict.fromkeys((*receipt.weakened, _MERGED_UNSEEN))))
+    if is_without_signature or not all(file.signers for file in files):
+        how = _MERGED_UNSEEN if is_without_signature else _MERGED_WITHOUT_KEYS
+        receipt = replace(receipt, weakened=tuple(dict.fromkeys((*receipt.weakened, how))))
     write_signed(output, receipt.to_json(), private)
     return read_receipt(output, demand=Demand.IGNORED)
 

@@ -9,7 +9,7 @@ from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.receipt_attachments import UNFINISHED, better_attached, finished_attached
 from bundler.core.reference import Reference
 from bundler.core.shard import Shard
-from bundler.errors import Incomplete, Misuse
+from bundler.errors import Damaged, Incomplete, Misuse
 from bundler.texts import some, text
 
 
@@ -22,6 +22,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
 
     Raises:
         Misuse: The receipts belong to different bundles.
+        Damaged: Two of them list different blobs of it: the images of one would get the blobs of the other.
     """
     pairs = sorted(zip(receipts, ids, strict=True), key=lambda pair: (pair[0].started, pair[1]))
     ordered = [receipt for receipt, _ in pairs]
@@ -34,6 +35,13 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
                 expected=first.bundle_id or "none",
                 actual=receipt.bundle_id or "none",
             )
+    lists = {receipt.blobs for receipt in ordered if receipt.blobs}
+    if max(len(lists), len({receipt.blob_sizes for receipt in ordered if receipt.blob_sizes})) > 1:
+        raise Damaged(
+            "the receipts list different blobs of one bundle",
+            subject=first.bundle_name,
+            hint="one of them is forged: see who has signed each with bundler receipt verify",
+        )
     targets = tuple(_merged_target(ordered, name) for name in _each_once(t.target for r in ordered for t in r.targets))
     lacking = missing_shards(ordered)
     missing_code = Incomplete.exit_code if lacking else 0

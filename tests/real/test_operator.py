@@ -697,6 +697,7 @@ def test_receipts_of_one_bundle_are_merged_and_of_two_are_not(
     made = bundler("receipt", "merge", two, one, "-o", whole, "--receipt-key", keys[0], "--json")
     assert (made.code, made.json["images"], made.json["done"]) == (0, 3, 3)
     assert bundler("receipt", "verify", whole, "--trust", keys[1]).code == 0
+    assert "receipt merge, no key is trusted" in json.loads(whole.read_text())["weakened"]
     assert (
         bundler("export", image_list(origin, "library/oci:1", name="other"), "-o", tmp_path, "--key", keys[0]).code == 0
     )

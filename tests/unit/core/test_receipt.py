@@ -397,6 +397,17 @@ def test_receipts_that_tell_of_no_target_did_not_end_well() -> None:
     assert merge(receipt(targets=()), receipt(targets=(), exit_code=7)).exit_code == 7
 
 
+@each_case(
+    "blobs, sizes", [(("a", "b", "c"), (1, 2, 3)), (("b", "a"), (1, 2)), (("a", "b"), (1, 3)), (("a", "b", "c"), ())]
+)
+def test_a_receipt_with_other_blobs_of_the_bundle_is_not_merged(blobs: tuple[str, ...], sizes: tuple[int, ...]) -> None:
+    one = receipt(image(), blobs=("a", "b"), blob_sizes=(1, 2))
+    with pytest.raises(Damaged, match="different blobs"):
+        merge(one, receipt(image(), blobs=blobs, blob_sizes=sizes, started=SECOND))
+    without = receipt(image(), blobs=(), blob_sizes=(), started=SECOND)
+    assert merge(one, without).blobs == ("a", "b")
+
+
 def test_one_receipt_merged_is_itself() -> None:
     one = receipt(image(), image("b:2", "failed"), exit_code=3)
     assert merge(one) == replace(one, merged=("id-0",))
