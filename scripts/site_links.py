@@ -27,6 +27,7 @@ OUTER = {
     "bundler/bundle/FORMAT.md": "format.md",
     "manifests/README.md": "manifests.md",
     "scripts/ci/README.md": "scripts-ci.md",
+    "scripts/cluster/README.md": "scripts-cluster.md",
 }
 """The pages of other folders, and their names on the site."""
 _INNER = {page: path for path, page in OUTER.items()}
