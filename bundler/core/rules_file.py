@@ -6,9 +6,8 @@ It is a module of its own, so that an import without rules loads no YAML.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import TypeVar
 
 from bundler import texts
 from bundler.core.naming_rules import NamingRules, Pattern, Rule
@@ -21,7 +20,6 @@ from bundler.errors import Misuse
 
 _RULE_KEYS = ("from", "to", "tag", "on-conflict")
 _PATH = re.compile(r"[a-z0-9][a-z0-9._/-]*\*?|\*")
-Value = TypeVar("Value")
 
 
 def parse_rules(text: str, *, source: str) -> NamingRules:
@@ -80,18 +78,15 @@ class _Reader:
         if len(fields) == 1:
             self._yaml.error(node, "the rule does nothing", "add to:, tag: or on-conflict:")
             return None
-        pattern = self._read(fields["from"], Pattern.parse)
-        to = self._read(fields.get("to"), _path)
-        tag = self._read(fields.get("tag"), TagTemplate.parse)
-        on_conflict = self._read(fields.get("on-conflict"), _policy)
+        pattern = self._yaml.value(fields["from"], Pattern.parse)
+        to = self._yaml.value(fields.get("to"), _path)
+        tag = self._yaml.value(fields.get("tag"), TagTemplate.parse)
+        on_conflict = self._yaml.value(fields.get("on-conflict"), _policy)
         if pattern is None:
             return None
         if to is not None and "*" in to and not pattern.is_prefix:
             self._yaml.error(fields["to"], "the * in to: has no match in from:", "end from: with a * too")
         return Rule(pattern, to, tag, on_conflict)
-
-    def _read(self, node: Node | None, parse: Callable[[str], Value]) -> Value | None:
-        return None if node is None else self._yaml.collected(node, lambda: parse(self._yaml.text(node)))
 
 
 def _path(text: str) -> str:

@@ -126,6 +126,10 @@ class YamlDocument:
             self.errors.append(located(error, self.where(node)))
             return None
 
+    def value(self, node: Node | None, parse: Callable[[str], Value]) -> Value | None:
+        """Parses the text of a node; None if there is no node. An error is collected, and the value is None."""
+        return None if node is None else self.collected(node, lambda: parse(self.text(node)))
+
     def where(self, node: Node | None) -> str:
         """File and line of a node, for messages."""
         mark = node.start_mark if node is not None else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 from bundler import texts
 from bundler.core.retention.rules import Retention, Rule
@@ -20,7 +18,6 @@ ORDERS = {"semver": BY_VERSION, "created": BY_CREATED}
 _KEYS = ("keep-bundles", "repositories", "rules")
 _RULE_KEYS = ("repositories", "tags", "except", "semver", "keep-last", "by", "keep")
 _COUNT = 100_000
-Value = TypeVar("Value")
 
 
 def parse_retention(text: str, *, source: str) -> Retention:
@@ -58,7 +55,7 @@ class _Reader:
         if rules is None and "keep-bundles" not in top:
             self._yaml.error(root, "the file has no rules: and no keep-bundles:")
         return Retention(
-            self._read(top.get("keep-bundles"), _bundles),
+            self._yaml.value(top.get("keep-bundles"), _bundles),
             tuple(self._rule(node) for node in (rules.value if isinstance(rules, SequenceNode) else ())),
             self._texts(top.get("repositories")),
         )
@@ -72,22 +69,19 @@ class _Reader:
             self._yaml.error(node, "a rule has either keep-last: N or keep: all")
         if "by" in fields and "keep-last" not in fields:
             self._yaml.error(fields["by"], "by: is for keep-last:")
-        self._read(fields.get("keep"), _all)
+        self._yaml.value(fields.get("keep"), _all)
         choice = TagChoice(
             match=self._texts(fields.get("tags")) or ("*",),
             without=self._texts(fields.get("except")),
-            versions=self._read(fields.get("semver"), VersionRange.parse),
+            versions=self._yaml.value(fields.get("semver"), VersionRange.parse),
         )
         return Rule(
             self._texts(fields.get("repositories")),
             choice,
-            self._read(fields.get("keep-last"), _count),
-            self._read(fields.get("by"), _order) or BY_VERSION,
+            self._yaml.value(fields.get("keep-last"), _count),
+            self._yaml.value(fields.get("by"), _order) or BY_VERSION,
             self._yaml.where(node),
         )
-
-    def _read(self, node: Node | None, parse: Callable[[str], Value]) -> Value | None:
-        return None if node is None else self._yaml.collected(node, lambda: parse(self._yaml.text(node)))
 
     def _texts(self, node: Node | None) -> tuple[str, ...]:
         """The patterns of a list, or of a single text."""
