@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bundler import Settings
     from bundler.core.settings import Setting, Value
 
-_PROJECT_FILE = "bundler.toml"
 _REPLACED_BY = {
     "--key": "--unsigned",
     "--trust": "--insecure-no-signature",
@@ -111,12 +110,13 @@ def _options(command: click.Command) -> list[click.Option]:
 
 def _may_exist() -> bool:
     """True if there is a file or a variable. It loads nothing, because most machines have neither."""
-    if any(name.startswith("BUNDLER_") for name in os.environ) or os.path.lexists(_PROJECT_FILE):
+    # The names are those of `places` and `bundler.core.settings`, which take time to load.
+    if any(name.startswith("BUNDLER_") for name in os.environ) or os.path.lexists("bundler.toml"):
         return True
     from bundler.system import places
 
     folder = places.config_folder()
-    return folder is not None and os.path.lexists(folder / "config.toml")
+    return folder is not None and os.path.lexists(folder / places.USER_FILE)
 
 
 def _say_ignored(settings: Settings) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bundler.commands.settings import PROJECT_FILE
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.frozen import frozen
 from bundler.core.image_list import parse_image_list
 from bundler.core.platform import Platform
 from bundler.core.quoted import quoted
 from bundler.errors import BundlerError, LocalStorage, Misuse
+from bundler.system import places
 from bundler.system.durable_files import write_at_once
 from bundler.system.request_fields import Request
 from bundler.texts import text
@@ -104,7 +104,7 @@ def init(request: InitRequest) -> InitResult:
         Misuse: The name or an image is not valid, or one of the files exists: no file is replaced.
         LocalStorage: The files cannot be written.
     """
-    list_path, settings_path = request.folder / LIST_FILE, request.folder / PROJECT_FILE
+    list_path, settings_path = request.folder / LIST_FILE, request.folder / places.PROJECT_FILE
     for path in (list_path, settings_path):
         if os.path.lexists(path):
             raise Misuse(

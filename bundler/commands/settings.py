@@ -32,9 +32,6 @@ from bundler.system import places
 from bundler.system.given_files import read_regular
 from bundler.texts import text
 
-PROJECT_FILE = "bundler.toml"
-"""The file of the working folder."""
-_USER_FILE = "config.toml"
 _NAMED = "BUNDLER_CONFIG"
 _OTHERS = frozenset({_NAMED, "BUNDLER_DIGEST", "BUNDLER_IMAGE", "BUNDLER_MEDIA_TYPE", "BUNDLER_SIZE"})
 """Variables of ours that are no flags: scanners get them, and demos."""
@@ -124,7 +121,7 @@ def read_settings(
     Raises:
         Misuse: A file or a variable is not valid, or another user can write the user's own file.
     """
-    project = (folder or Path.cwd()) / PROJECT_FILE
+    project = (folder or Path.cwd()) / places.PROJECT_FILE
     user = user_file(environment)
     files: list[Path] = []
     ignored: list[Ignored] = []
@@ -152,7 +149,7 @@ def user_file(environment: Mapping[str, str] = os.environ) -> Path | None:
     """
     named = places.named_by(_NAMED, environment)
     folder = places.config_folder(environment)
-    return named or (folder / _USER_FILE if folder else None)
+    return named or (folder / places.USER_FILE if folder else None)
 
 
 def _is_same(first: Path, second: Path) -> bool:

@@ -20,6 +20,11 @@ from pathlib import Path
 from bundler import texts
 from bundler.errors import Misuse
 
+PROJECT_FILE = "bundler.toml"
+"""The file with the defaults of flags in the working folder."""
+USER_FILE = "config.toml"
+"""That of the user, in the folder of configuration."""
+
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Returns the user's home folder; None if there is none."""
