@@ -6,7 +6,7 @@ or the API of Harbor. distribution does not list its manifests, so nobody knows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bundler.core.inventory import NotListed
 from bundler.core.location import REGISTRY, RegistryPlace
 from bundler.core.receipt import Receipt
 from bundler.core.reference import Reference
-from bundler.core.whole_registry import AttachingTag, Roots, digest_name, roots_of
+from bundler.core.whole_registry import AttachingTag, digest_name, roots_of
 from bundler.errors import BundlerError, Misuse
 from bundler.exporting.missing_images import is_unusable
 from bundler.inventories.kept import kept_documents
@@ -33,6 +33,8 @@ from bundler.transports.parsing import parse_image
 
 GONE_SINCE = "gone-since"
 """The code of digests that a receipt names, and that are not in their repository any more."""
+_Named = tuple[str, Digest]
+"""A manifest by its repository and its digest."""
 
 
 @frozen
@@ -82,57 +84,54 @@ def read_contents(
     contents = registry_contents(registry, place.prefix, repositories, kept_documents(), run, is_named=is_unusable)
     table = contents.table
     roots = {each.name: roots_of(each, table.manifests) for each in table.repositories}
+    attaching = [each for found in roots.values() for each in found.attaching]
+    orphans = [each for found in roots.values() for each in found.orphans]
     held = {
-        each.name: {table.manifests[number].descriptor.digest for number in each.manifests}
+        (each.name, table.manifests[number].descriptor.digest)
         for each in table.repositories
+        for number in each.manifests
     }
-    listed: dict[str, frozenset[Digest]] = {}
+    listed = set[_Named]()
     if untagged is not None:
         names = repositories or repositories_there(registry, place.prefix, run) or tuple(roots)
-        answers = ask_each(names, untagged, run)
-        for error in answers.failed.values():
-            raise error
-        listed = dict(answers.given)
-    wanted = {
-        *((name, digest) for name, digests in listed.items() for digest in digests - held.get(name, set())),
-        *((each.repository, each.subject) for each in _all(roots, "orphans")),
-        *((name, digest) for name, digests in named.items() for digest in digests - held.get(name, set())),
-    }
-    there = _those_there(place.registry, wanted, stores, run)
-    images: dict[Reference, Digest] = {
+        listed = _untagged(names, untagged, run)
+    by_receipts = {(name, digest) for name, digests in named.items() for digest in digests} - held
+    subjects = {(each.repository, each.subject) for each in orphans}
+    there = _those_there(place.registry, (listed - held) | by_receipts | subjects, stores, run)
+    images = {
         Reference(place.registry, name, tag): digest
         for name, found in roots.items()
         for tag, digest in found.images.items()
     }
-    for name, digest in there:
-        images[digest_name(place.registry, name, digest)] = digest
-    attaching = list(_all(roots, "attaching"))
-    for each in _all(roots, "orphans"):
+    images.update((digest_name(place.registry, name, digest), digest) for name, digest in there)
+    for each in orphans:
         if (each.repository, each.subject) in there:
             attaching.append(each)
         else:
             images[Reference(place.registry, each.repository, each.tag)] = each.digest
-    gone = [
-        NotListed(
-            f"{name}@{digest}",
-            GONE_SINCE,
-            text("{image}: the registry has it no more; a receipt names it", image=f"{place.registry}/{name}@{digest}"),
-        )
-        for name, digests in sorted(named.items())
-        for digest in sorted(digests - held.get(name, set()), key=str)
-        if (name, digest) not in there
-    ]
     return RegistryContents(
         entries=tuple(_entry(name, images[name]) for name in sorted(images, key=str)),
         attaching=tuple(attaching),
         repositories=tuple(roots),
         tags=sum(len(each.tags) for each in table.repositories),
-        not_listed=(*contents.not_listed, *gone),
+        not_listed=(*contents.not_listed, *_gone(place.registry, by_receipts - there)),
     )
 
 
-def _all(roots: Mapping[str, Roots], field: str) -> Iterable[AttachingTag]:
-    return (each for found in roots.values() for each in getattr(found, field))
+def _untagged(names: Sequence[str], untagged: Callable[[str], frozenset[Digest]], run: Run) -> set[_Named]:
+    """The digests without a tag of each repository."""
+    answers = ask_each(names, untagged, run)
+    for error in answers.failed.values():
+        raise error
+    return {(name, digest) for name, digests in answers.given.items() for digest in digests}
+
+
+def _gone(registry: str, lacking: Iterable[_Named]) -> Iterator[NotListed]:
+    """The digests that receipts name, and that their repository does not have."""
+    for name, digest in sorted(lacking, key=lambda each: (each[0], str(each[1]))):
+        image = f"{registry}/{name}@{digest}"
+        reason = text("{image}: the registry has it no more; a receipt names it", image=image)
+        yield NotListed(f"{name}@{digest}", GONE_SINCE, reason)
 
 
 def _entry(name: Reference, digest: Digest) -> Entry:
@@ -140,10 +139,10 @@ def _entry(name: Reference, digest: Digest) -> Entry:
     return Entry(name, parse_image(f"docker://{name.pinned(digest)}"))
 
 
-def _those_there(registry: str, wanted: set[tuple[str, Digest]], stores: Stores, run: Run) -> set[tuple[str, Digest]]:
+def _those_there(registry: str, wanted: set[_Named], stores: Stores, run: Run) -> set[_Named]:
     """The digests that their repository has."""
 
-    def ask(each: tuple[str, Digest]) -> bool:
+    def ask(each: _Named) -> bool:
         name, digest = each
         look = partial(stores.repository(registry, name).look_up, str(digest))
         return retrying(look, run, subject=f"{registry}/{name}@{digest}", peer=registry) is not None
