@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -159,6 +158,8 @@ def kubectl_keeps(job: dict[str, Any], folder: Path) -> bool:
 
 
 def test_the_schemas_of_kubernetes_and_kubectl_take_all_objects_and_find_a_typing_error(deployed, tmp_path):
+    import kubernetes_validate  # here, because it takes a second, of each worker that collects tests
+
     objects = [*deployed(), *yaml.safe_load_all((CLUSTER / "kubernetes/volumes.yaml").read_text())]
     for each in objects:
         kubernetes_validate.validate(each, "1.37", strict=True)

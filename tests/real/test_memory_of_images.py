@@ -1,4 +1,4 @@
-"""Promise 7 for daemons and files: memory stays flat with a layer of 512 MiB and more, whatever it comes out of or goes into."""
+"""Promise 7 for daemons and files: memory stays flat with a layer of twice that and more, whatever it comes out of or goes into."""
 
 from __future__ import annotations
 
