@@ -1287,7 +1287,7 @@ WORK: dict[str, tuple[Callable[[], Iterable[bytes]], tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("work", table(dict(sweeps.some(WORK.items(), every=3))))
+@pytest.mark.parametrize("work", table(dict(sweeps.some(WORK.items(), every=5))))
 def test_nothing_takes_long_or_much_memory(looked_at, work):
     make, codes = work
     done = looked_at(make())

@@ -235,7 +235,7 @@ def test_killed_or_cut_off_at_any_moment_the_same_command_finishes_all_media(com
     environment = {**EPOCH, "XDG_STATE_HOME": str(fs.path / "state")}
     export = Steps(command("-o", out, "--medium-size", "3100KB"), environment)
     count = 0
-    for where in itertools.islice(sweeps.crashes(fs, export), None, None, 1 if sweeps.IS_FULL else 3):
+    for where in itertools.islice(sweeps.crashes(fs, export), None, None, 1 if sweeps.IS_FULL else 2):
         count += 1
         for folder in out.glob("test.medium-0?"):
             assert content_of(folder)[folder.name] == wanted[folder.name], where
