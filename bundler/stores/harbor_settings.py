@@ -6,6 +6,7 @@ sees as much as its role allows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -95,7 +96,7 @@ class HarborApi:
 
         found = read("quotas", quotas, quota_settings)
         policy: Settings | None = None
-        if isinstance(retention, str) and retention.isdecimal():
+        if isinstance(retention, str) and re.fullmatch(r"[0-9]{1,18}", retention):
             path = f"retentions/{int(retention)}"
             policy = tried(f"{name}: retention", lambda: retention_settings(self._get(path)), None)
         return {
