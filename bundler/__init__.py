@@ -206,6 +206,7 @@ if TYPE_CHECKING:
     from bundler.core.rate import Rate as Rate
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
     from bundler.core.receipt_attachments import ReceiptAttachment as ReceiptAttachment
+    from bundler.core.receipt_summary import ReceiptState as ReceiptState, ReceiptSummary as ReceiptSummary
     from bundler.core.reference import (
         Reference as Reference,
         is_registry as is_registry,
@@ -342,6 +343,13 @@ if TYPE_CHECKING:
     from bundler.serving.serve import Served as Served, serve as serve, serve_open as serve_open
     from bundler.standing.check import check as check
     from bundler.standing.check_request import CheckRequest as CheckRequest, CheckResult as CheckResult
+    from bundler.standing.listed import (
+        ListedReceipt as ListedReceipt,
+        ReceiptList as ReceiptList,
+        ReceiptListRequest as ReceiptListRequest,
+        last_receipt as last_receipt,
+        list_receipts as list_receipts,
+    )
     from bundler.standing.request import (
         ReceiptsRead as ReceiptsRead,
         StatusRequest as StatusRequest,
@@ -415,6 +423,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.hooks.preheat": ("PreheatRequest",),
     "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
     "bundler.core.receipt_attachments": ("ReceiptAttachment",),
+    "bundler.core.receipt_summary": ("ReceiptSummary", "ReceiptState"),
     "bundler.core.scan.gate": ("GateResult",),
     "bundler.core.scan.record": ("ScanRecord",),
     "bundler.core.scan.verdict": ("Severity",),
@@ -519,6 +528,13 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.drift": ("ImageDrift", "WantedImage", "Fault"),
     "bundler.standing.check": ("check",),
     "bundler.standing.check_request": ("CheckRequest", "CheckResult"),
+    "bundler.standing.listed": (
+        "ListedReceipt",
+        "ReceiptList",
+        "ReceiptListRequest",
+        "last_receipt",
+        "list_receipts",
+    ),
     "bundler.standing.status": ("status",),
     "bundler.standing.request": ("StatusRequest", "StatusResult", "ReceiptsRead"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS", "SEVERITIES"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import confirm, options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.errors import Misuse
@@ -131,7 +130,7 @@ def prune(
         key=options.receipt_key(receipt_key, key_passphrase_file),
         network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
     )
-    if not (dry_run or yes or _is_at_terminal()):
+    if not (dry_run or yes or confirm.is_at_terminal()):
         raise Misuse("prune asks before it removes anything, and there is no terminal", hint="add --yes, or --dry-run")
     planned = with_run(lambda run: bundler.plan_prune(request, run), jobs=None, is_quiet=quiet)
     if dry_run:
@@ -139,7 +138,11 @@ def prune(
         return planned.exit_code
     is_asked = not yes and not planned.plan.is_empty
     if is_asked:
-        _ask(prune_report.plan_lines(planned, is_verbose=verbose))
+        confirm.demand_yes(
+            prune_report.plan_lines(planned, is_verbose=verbose),
+            text("type yes to remove this"),
+            refusal=text("nothing was removed: the answer was not yes"),
+        )
     result = with_run(lambda run: bundler.prune(planned, run), jobs=None, is_quiet=quiet)
     lines = [] if is_asked or quiet else prune_report.plan_lines(planned, is_verbose=verbose)
     if not quiet or result.exit_code:
@@ -174,22 +177,3 @@ def _retention(
     if tags and keep_last is None:
         raise Misuse("--tag is for --keep-last", subject=f"--tag {tags[0]}")
     return bundler.retention_of(keep_bundles, keep_last, by=by, tags=tags, repositories=repositories)
-
-
-def _is_at_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _ask(lines: list[str]) -> None:
-    """Shows the plan, and asks.
-
-    Raises:
-        Misuse: The answer is not yes.
-    """
-    from bundler.views.languages import said
-
-    for line in lines:
-        click.echo(line, err=True)
-    answer = click.prompt(said("type yes to remove this"), default="no", show_default=False, err=True)
-    if str(answer).strip().lower() != "yes":
-        raise Misuse(text("nothing was removed: the answer was not yes"), hint="run it again, and type: yes")

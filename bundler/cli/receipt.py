@@ -1,4 +1,4 @@
-"""``bundler receipt show|verify|merge``."""
+"""``bundler receipt list|show|verify|merge``."""
 
 from __future__ import annotations
 
@@ -13,15 +13,43 @@ from bundler.cli.program import Group, program, show, with_run
 
 @program.group(
     cls=Group,
-    order=("show", "verify", "merge"),
+    order=("list", "show", "verify", "merge"),
     examples="""
+bundler receipt list
 bundler receipt show receipt.json
 bundler receipt verify receipt.json --trust importer.pub
 bundler receipt merge disc1.json disc2.json -o whole.json
 """,
 )
 def receipt() -> None:
-    """Receipts of imports: show, verify or merge them."""
+    """Receipts of imports: list, show, verify or merge them."""
+
+
+@receipt.command(
+    "list",
+    examples="""
+bundler receipt list
+bundler receipt list /srv/receipts --trust importer.pub
+""",
+)
+@click.argument("paths", nargs=-1, metavar="[RECEIPT...]")
+@options.trust_option
+@options.quiet_option
+@options.verbose_option
+@options.json_option
+def list_receipts(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, verbose: bool, is_json: bool) -> int:
+    """List receipts, newest first: time, bundle, targets, images done, state, trusted signatures.
+
+    RECEIPT is a receipt, or a folder of them. Without one, the receipts in your state folder are listed: those of
+    imports and prunes without --receipt FILE.
+    """
+    from bundler.views import documents, receipt_list_report
+
+    request = bundler.ReceiptListRequest(paths=options.paths(paths), trust=options.paths(trust))
+    result = bundler.list_receipts(request)
+    lines = receipt_list_report.paths(result) if quiet else receipt_list_report.lines(result, is_verbose=verbose)
+    show(lines, documents.receipt_list_document(result), is_json=is_json)
+    return result.exit_code
 
 
 @receipt.command("show", examples="bundler receipt show receipt.json")

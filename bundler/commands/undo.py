@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
@@ -11,28 +11,47 @@ from bundler.commands.receipts import ReceiptFile
 from bundler.commands.undo_attachments import AddedEntries, Group, entries_of, images_by_group, tags_of
 from bundler.commands.undo_others import tagged_elsewhere
 from bundler.core.advice import problem
+from bundler.core.arrivals import is_within
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
-from bundler.core.receipt import ReceiptImage
+from bundler.core.location import Target, place_of
+from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
 from bundler.importing.links import RegistryLinks
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
-from bundler.system.request_fields import Request
+from bundler.system.request_fields import Request, complete
 from bundler.texts import text
 from bundler.transfer import ask_all
+from bundler.transports.parsing import target_of
 
 
 @frozen
 class UndoRequest(Request):
-    """A request to ``bundler undo``."""
+    """A request to ``bundler undo``.
+
+    Attributes:
+        file: The receipt.
+        network: The network options.
+        is_dry_run: Change nothing.
+        target: The registry whose tags are restored; None for all targets of the receipt.
+    """
 
     file: ReceiptFile
     network: NetworkOptions = DEFAULT_NETWORK
     is_dry_run: bool = False
+    target: Target | None = None
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self, target=lambda given, field: None if given is None else target_of(given, field))
 
 
 class Undone(str, Enum):
@@ -117,7 +136,7 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     """
     run = run or Run()
     file = request.file
-    groups = images_by_group(file.receipt)
+    groups = images_by_group(_at(file.receipt, request.target))
     moved = {group: [_tag(image) for image in images if _may_have_moved(image)] for group, images in groups.items()}
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
@@ -130,6 +149,14 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     _restore(attached, work, run)
     lists = tuple(_removed(each, stores, run, is_dry_run=request.is_dry_run) for each in entries_of(gone))
     return UndoResult(file, (*tags, *attached), request.is_dry_run, lists)
+
+
+def _at(receipt: Receipt, target: Target | None) -> Receipt:
+    """A receipt with the targets at a registry only."""
+    if target is None:
+        return receipt
+    place = place_of(target)
+    return replace(receipt, targets=tuple(each for each in receipt.targets if is_within(each.target, place)))
 
 
 def _restore(tags: Sequence[TagResult], work: Callable[[Sequence[TagResult]], None], run: Run) -> None:

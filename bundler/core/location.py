@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bundler.core.reference import Reference
+from bundler.errors import Misuse
 
 REGISTRY, DAEMON, LAYOUT, AGENT_IMAGES = "registry", "daemon", "layout", "agent-images"
 """The kinds of targets, as receipts name them. A layout is in a folder or in a file."""
@@ -85,3 +86,14 @@ class Target(Protocol):
     @property
     def removes_untagged(self) -> bool:
         """True if garbage collection or pruning removes images without a tag there."""
+
+
+def place_of(target: Target) -> str:
+    """HOST or HOST/PREFIX of a target that must be a registry.
+
+    Raises:
+        Misuse: It is none.
+    """
+    if target.pushed_to is None:
+        raise Misuse("this is no registry", subject=str(target), hint="give --to HOST[/PREFIX]")
+    return str(target.pushed_to)

@@ -53,6 +53,7 @@ NEVER: Mapping[str, str] = {
             "--dry-run",
             "--fingerprint",
             "--help",
+            "--last",
             "--restart",
             "--retry-failed",
             "--sequence",

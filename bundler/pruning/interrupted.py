@@ -32,6 +32,7 @@ from bundler.pruning.removal import Remover, marker_of
 from bundler.pruning.request import PlannedPrune
 from bundler.run import Run, retrying
 from bundler.stores.opened import Stores
+from bundler.system import places
 from bundler.texts import text
 
 _NOT_REACHED = text("the prune did not come to it")
@@ -43,7 +44,7 @@ def read_unfinished(registry: str) -> tuple[tuple[Path, PruneReceipt], ...]:
     Raises:
         Damaged, Refused, LocalStorage: One of them cannot be read.
     """
-    folder = receipt_file.prunes_folder()
+    folder = places.prunes_folder()
     found = sorted(folder.glob(f"*.json.{FILE_ENDING}")) if folder is not None and folder.is_dir() else []
     found = [path for path in found if not receipt_file.is_finished(path)]
     receipts = [(path, parse_prune_receipt(own_content(path), what=str(path))) for path in found]

@@ -21,12 +21,6 @@ from bundler.system.lock import Lock
 from bundler.texts import text
 
 
-def prunes_folder() -> Path | None:
-    """The folder of receipts of prunes: ``$XDG_STATE_HOME/bundler/prunes``; None without a home folder."""
-    own = places.state_folder()
-    return None if own is None else own / "prunes"
-
-
 def check_place(path: Path | None) -> None:
     """Makes sure before a prune that its receipts can be written.
 
@@ -130,7 +124,7 @@ def _content(receipt: PruneReceipt, path: Path) -> bytes:
 
 
 def _folder() -> Path:
-    folder = prunes_folder()
+    folder = places.prunes_folder()
     if folder is None:
         raise Misuse(
             "there is no folder for the receipt: HOME is not set, and this user has no home folder",

@@ -29,12 +29,12 @@ from bundler.core.retention.receipt import (
 from bundler.errors import BundlerError, Interrupted, NotFound, PartsMissing, worst_of_images
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
 from bundler.keys.strict_modes import is_changeable
-from bundler.pruning.receipt_file import prunes_folder
 from bundler.pruning.removal import marker_of
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
 from bundler.stores.repository import Repository
+from bundler.system.places import prunes_folder
 from bundler.system.request_fields import Request, path_of, paths_of
 from bundler.texts import text
 from bundler.transfer import ask_all

@@ -16,12 +16,13 @@ from bundler.core.given_repositories import check_repositories
 from bundler.core.limits import UNNEEDED_BLOBS
 from bundler.core.location import RegistryPlace
 from bundler.core.oci import Descriptor
+from bundler.core.receipt import Receipt
 from bundler.core.standing import Standing, standing_of_receipts, standing_of_registry, unneeded_blobs
 from bundler.errors import BundlerError, Damaged, Misuse
 from bundler.inventories.kept import kept_documents
 from bundler.inventories.registries import registry_contents
 from bundler.run import Run, paces_of, retrying
-from bundler.standing.receipts import Receipts
+from bundler.standing.receipts import Receipts, parse_finished
 from bundler.standing.request import StatusRequest, StatusResult
 from bundler.stores.opened import Stores
 from bundler.texts import text
@@ -49,7 +50,7 @@ def status(request: StatusRequest, run: Run | None = None) -> StatusResult:
     if place is None and request.repositories:
         raise Misuse("--repository is for a registry", hint="give the registry: bundler status HOST RECEIPT")
     check_repositories(request.repositories, place.prefix if place else "")
-    receipts = Receipts(subjects.receipts, request.trust, run.listener)
+    receipts = Receipts(subjects.receipts, request.trust, run.listener, parse_finished)
     known = _known(receipts, place)
     if place is None:
         return StatusResult(standing_of_receipts(known, now=request.now()), receipts.numbers)
@@ -99,7 +100,7 @@ def _subjects(given: Sequence[str]) -> _Subjects:
     return _Subjects(place, receipts)
 
 
-def _known(receipts: Receipts, place: RegistryPlace | None) -> Arrivals:
+def _known(receipts: Receipts[Receipt], place: RegistryPlace | None) -> Arrivals:
     try:
         return arrivals(receipts, str(place or ""))
     except ValueError as error:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from bundler.pruning.undo import UndoPruneResult
     from bundler.scanning.request import ScanResult
     from bundler.standing.check_request import CheckResult
+    from bundler.standing.listed import ReceiptList
     from bundler.standing.request import StatusResult
     from bundler.stores.archive_check import ImageFacts
 
@@ -504,6 +505,13 @@ def receipt_document(command: str, file: ReceiptFile) -> Document:
         "images": sum(len(target.images) for target in receipt.targets),
         "done": sum(image.is_done for target in receipt.targets for image in target.images),
     }
+
+
+def receipt_list_document(result: ReceiptList) -> Document:
+    """The document that ``receipt list --json`` prints."""
+    from bundler.views.receipt_list_report import document as receipt_list_body
+
+    return {**_head("receipt-list", result.exit_code), **receipt_list_body(result)}
 
 
 def undo_document(result: UndoResult) -> Document:

@@ -1,0 +1,205 @@
+"""Everyday questions to receipts: which are there, which was the last one, and which transfer brought an image."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.real.test_operator import digest_at
+from tests.support import images
+from tests.support.parts import RealRegistry
+from tests.support.terminal import on_terminal
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch) -> Path:
+    """The folder of receipts of a user without any."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "bundler" / "receipts"
+
+
+@pytest.fixture
+def month(here, keys, tmp_path, new_registry) -> Callable[[int], Path]:
+    """Makes the bundle of a month: its image app has a new tag each time, and latest moves."""
+    source = new_registry()
+
+    def make(number: int) -> Path:
+        for tag in (f"1.{number}", "latest"):
+            images.simple(f"month {number}").push(source, "team/app", tag)
+        listed = tmp_path / f"list-{number}.yaml"
+        names = [f"{source.host}/team/app:{tag}" for tag in (f"1.{number}", "latest")]
+        listed.write_text(f"name: month-{number}\nimages:\n" + "".join(f"- {name}\n" for name in names))
+        ran = here("export", listed, "-o", tmp_path, "--key", keys[0], "-q")
+        assert ran.code == 0, ran.err
+        return tmp_path / f"month-{number}"
+
+    return make
+
+
+@pytest.fixture
+def bring(here, keys, month, state) -> Callable[..., Path]:
+    """Imports the bundle of a month, and returns its receipt in the state folder."""
+
+    def run(number: int, *flags: object) -> Path:
+        before = set(state.glob("*.json"))
+        ran = here("import", month(number), "--trust", keys[1], "--on-conflict", "replace", *flags, "-q")
+        assert ran.code == 0, ran.err
+        (new,) = set(state.glob("*.json")) - before
+        return new
+
+    return run
+
+
+def at(receipt: Path, time: str) -> None:
+    """Sets the end of a run."""
+    receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "finished": time}))
+
+
+def test_receipts_are_listed_newest_first_with_what_they_say(here, bring, keys, new_registry, state):
+    registry = new_registry()
+    first = bring(1, "--to", registry.host)
+    signed = bring(2, "--to", f"{registry.host}/two", "--receipt-key", keys[0])
+    at(first, "2020-01-02T03:04:05Z")
+    (state / "notes.json").write_text("{}")
+    (state / "20990101T000000Z-reserved.json.unfinished").touch()
+    found = here("receipt", "list", "--trust", keys[1], "--json").json
+    assert (found["document"], found["stateFolder"], found["more"], found["unused"]) == (
+        "bundler.receipt-list/1",
+        True,
+        0,
+        [],
+    )
+    assert [(each["path"], each["targets"], each["images"], each["done"]) for each in found["receipts"]] == [
+        (str(signed), [f"{registry.host}/two"], 2, 2),
+        (str(first), [registry.host], 2, 2),
+    ]
+    newest, oldest = found["receipts"]
+    assert (newest["verifiedBy"] != [], oldest["verifiedBy"], oldest["time"]) == (True, [], "2020-01-02T03:04:05Z")
+    assert (oldest["bundle"]["name"], oldest["kind"], oldest["state"], oldest["outcomeExitCode"]) == (
+        "month-1",
+        "import",
+        "done",
+        0,
+    )
+    shown = here("receipt", "list", "--trust", keys[1]).out.splitlines()
+    assert [line.split()[1] for line in shown[1:]] == ["month-2", "month-1"]
+    assert f"signed by {newest['verifiedBy'][0]}" in shown[1]
+    assert "unsigned" in shown[2]
+    assert "signed by no trusted key" in here("receipt", "list").out
+    assert here("receipt", "list", "-q").out.splitlines() == [str(signed), str(first)]
+
+
+def test_bad_receipts_are_named_and_move_no_cursor(here, bring, keys, tmp_path, state):
+    receipt = bring(1, "--to", f"oci:{tmp_path}/layout", "--receipt-key", keys[0])
+    content = json.loads(receipt.read_text())
+    forged = state / "forged.json"
+    forged.write_text(json.dumps({**content, "operator": "mallory"}))
+    signature = next(state.glob("*.sig"))
+    signature.with_name(signature.name.replace(receipt.name, forged.name)).write_bytes(signature.read_bytes())
+    (state / "timeless.json").write_text(json.dumps({**content, "finished": "soon"}))
+    (state / "odd.json").write_text(
+        json.dumps({**content, "bundle": {**content["bundle"], "name": "a \x1b[31m \u202e b"}})
+    )
+    ran = here("receipt", "list", "--trust", keys[1])
+    assert ran.code == 0
+    assert "NOT USED: 2 files" in ran.out
+    assert r"a \x1b[31m \x202e b" in ran.out
+    assert not {"\x1b", "\u202e"} & set(ran.out)
+    unused = here("receipt", "list", "--trust", keys[1], "--json").json["unused"]
+    assert sorted(Path(each).name for each in unused) == ["forged.json", "timeless.json"]
+    assert here("receipt", "list", forged, "--trust", keys[1]).code == 5
+
+
+def test_without_receipts_the_list_is_empty(here, state, tmp_path):
+    ran = here("receipt", "list")
+    assert (ran.code, "there are no receipts in the state folder" in ran.out) == (0, True)
+    assert here("receipt", "list", tmp_path / "absent.json").code == 2
+
+
+def test_a_run_that_was_killed_is_unfinished(here, bring, tmp_path, state):
+    receipt = bring(1, "--to", f"oci:{tmp_path}/layout")
+    content = json.loads(receipt.read_text())
+    for target in content["targets"]:
+        for image in target["images"]:
+            image["outcome"] = "unfinished"
+    os.rename(receipt, receipt.with_name(f"{receipt.name}.unfinished"))
+    receipt.with_name(f"{receipt.name}.unfinished").write_text(json.dumps(content))
+    (only,) = here("receipt", "list", "--json").json["receipts"]
+    assert (only["state"], only["done"], only["path"]) == ("unfinished", 0, f"{receipt}.unfinished")
+
+
+def latest(registry: RealRegistry, path: str = "team/app") -> str:
+    return digest_at(registry.host, f"{path}:latest")
+
+
+def test_the_last_import_is_undone_after_a_yes_only(here, bring, keys, new_registry):
+    registry, elsewhere = new_registry(), new_registry()
+    bring(1, "--to", registry.host)
+    before = latest(registry)
+    bring(2, "--to", registry.host)
+    after = latest(registry)
+    bring(3, "--to", elsewhere.host)
+    last = ("undo", "--last", "--insecure-no-signature")
+    assert here(*last).code == 2
+    dry = here(*last, "--dry-run", "--json").json
+    assert [(each["name"], each["outcome"]) for each in dry["tags"]] == [
+        (f"{elsewhere.host}/team/app:1.3", "would remove"),
+        (f"{elsewhere.host}/team/app:latest", "would remove"),
+    ]
+    to = ("--to", registry.host)
+    code, shown = on_terminal(*last, *to, answers=[("type yes", "no")])
+    assert (code, latest(registry)) == (2, after)
+    assert "month-2" in shown
+    assert "would put back" in shown
+    code, shown = on_terminal(*last, *to, answers=[("type yes", "yes")])
+    assert latest(registry) == before != after
+    assert here(*last, *to, "--yes", "--json").json["tags"][-1]["outcome"] == "as before"
+
+
+def test_only_the_tags_of_the_registry_that_was_given_are_undone(here, bring, new_registry):
+    one, other = new_registry(), new_registry()
+    bring(1, "--to", one.host, "--to", other.host)
+    bring(2, "--to", one.host, "--to", other.host)
+    kept = latest(other)
+    ran = here("undo", "--last", "--to", one.host, "--yes", "--insecure-no-signature", "--json")
+    assert {each["name"].partition("/")[0] for each in ran.json["tags"]} == {one.host}
+    assert latest(other) == kept != latest(one)
+
+
+def test_the_last_receipt_may_be_that_of_a_prune(here, bring, new_registry):
+    registry = new_registry()
+    bring(1, "--to", registry.host)
+    bring(2, "--to", registry.host)
+    assert here("prune", registry.host, "--keep-last", 1, "--yes", "-q").code == 0
+    ran = here("undo", "--last", "--dry-run", "--insecure-no-signature", "--json")
+    assert (ran.json["document"], ran.json["dryRun"]) == ("bundler.undo-prune/1", True)
+    assert [each["kind"] for each in here("receipt", "list", "--json").json["receipts"]] == [
+        "prune",
+        "import",
+        "import",
+    ]
+
+
+def test_a_last_receipt_that_is_doubtful_is_not_acted_on(here, bring, keys, tmp_path, state):
+    last = ("undo", "--last", "--yes")
+    assert here(*last).code == 2
+    receipt = bring(1, "--to", f"oci:{tmp_path}/layout")
+    assert here(*last, "--trust", keys[1]).code == 5
+    receipt.chmod(0o666)
+    assert here(*last, "--insecure-no-signature").code == 8
+    receipt.chmod(0o644)
+    broken = state / "20990101T000000Z-x.json"
+    broken.write_text('{"document": "bundler.receipt/1"}')
+    ran = here(*last, "--insecure-no-signature")
+    assert (ran.code, str(broken) in ran.err) == (4, True)
+    broken.unlink()
+    assert here(*last, "--to", "registry.internal", "--insecure-no-signature").code == 2
+    assert here(*last, "--to", f"oci:{tmp_path}/layout", "--insecure-no-signature").code == 2
+    assert here(*last, receipt).code == 2
+    assert here("undo", receipt, "--yes").code == 2
+    assert here("undo", receipt, "--to", "registry.internal").code == 2
+    assert here("undo").code == 2
