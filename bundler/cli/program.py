@@ -191,7 +191,7 @@ _ORDER = {
     "prune": "Remove old images from a registry: the plan first, then a question, then a receipt from which undo "
     "works.",
     "undo": "Restore the tags that an import changed.",
-    "receipt": "Receipts of imports: show, verify or merge them.",
+    "receipt": "Receipts of imports: list, show, verify or merge them.",
     "report": "Write a report of a bundle or a receipt for people: one HTML file to read, print and sign off.",
     "status": "Show the standing of a registry: tags and bytes by repository, newest imports and their age, "
     "unknown tags.",
