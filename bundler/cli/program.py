@@ -290,8 +290,9 @@ def with_run(
     from bundler.views.progress import Progress
     from bundler.workers import interruptible
 
-    gc.freeze()  # modules and the request stay; no search needs to look at them again
-    gc.set_threshold(_YOUNG_OBJECTS)
+    if gc.get_threshold()[0] > _YOUNG_OBJECTS:  # set by `bundler.__main__`; a test calls commands in its own process
+        gc.freeze()  # modules and the request stay; no search needs to look at them again
+        gc.set_threshold(_YOUNG_OBJECTS)
     cancellation = bundler.Cancellation()
     progress = Progress(is_quiet=is_quiet)
     metrics = _metrics_of(click.get_current_context())
