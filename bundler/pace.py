@@ -84,6 +84,18 @@ class Paces:
             known = self._hosts.setdefault(host, _Host(host, self._patience, self._clock, self._now, self._rate))
         return Turn(known, self._listener, self._wait)
 
+    def settle(self) -> None:
+        """Waits until each host may be asked again, so that another run goes on within the same limit.
+
+        Raises:
+            Interrupted: The run was stopped.
+        """
+        with self._lock:
+            hosts = tuple(self._hosts.values())
+        seconds = max((host.owed_seconds() for host in hosts), default=0.0)
+        if seconds > 0:
+            self._wait(seconds)
+
 
 class Turn:
     """One request, however often it has to be sent."""
@@ -193,6 +205,12 @@ class _Host:
             begin = max(now, self._bytes_at)
             self._bytes_at = begin + amount_bytes / self._bytes_per_second
             return begin - now
+
+    def owed_seconds(self) -> float:
+        """The seconds until the limit allows a request, and its bytes."""
+        with self._lock:
+            is_limited = self._least_interval_seconds > 0
+            return max(self._next_at if is_limited else 0.0, self._bytes_at) - self._clock()
 
     def went_well(self) -> None:
         with self._lock:

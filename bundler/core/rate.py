@@ -1,6 +1,7 @@
 """A limit for what a registry gets: requests and bytes per second, and connections. ``--rate`` names it.
 
-The limit is for all shards together. Each shard takes its part of it, because no shard knows the others.
+The limit is for all shards together. Each shard takes its part of it, because no shard knows the others. So does each
+worker of a cluster.
 """
 
 from __future__ import annotations
@@ -69,13 +70,24 @@ class Rate:
         Raises:
             Misuse: The part is too small.
         """
-        if shard is None:
-            return self
+        return self.divided(shard.count) if shard is not None else self
+
+    def divided(self, count: int) -> Rate:
+        """One of some equal parts.
+
+        Raises:
+            Misuse: The part is too small.
+        """
         return Rate(
-            self.requests / shard.count if self.requests is not None else None,
-            self.size_bytes // shard.count if self.size_bytes is not None else None,
-            self.connections // shard.count if self.connections is not None else None,
+            self.requests / count if self.requests is not None else None,
+            self.size_bytes // count if self.size_bytes is not None else None,
+            self.connections // count if self.connections is not None else None,
         )
+
+    def most_parts(self, wanted: int) -> int:
+        """The number of parts, at most as many as wanted, that are not too small."""
+        by_bytes = wanted if self.size_bytes is None else self.size_bytes // LEAST_BYTES
+        return min(wanted, by_bytes, self.connections or wanted)
 
 
 NO_RATE = Rate()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import field
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bundler.core.events import Event, ImagesDone, Listener, Moved, Noticed, PhaseBegan, PhaseEnded, Retrying
 from bundler.core.frozen import frozen
+from bundler.core.rate import NO_RATE, Rate
 from bundler.errors import BundlerError, Misuse, Unavailable
 from bundler.run import Run
 from bundler.texts import text
@@ -53,6 +55,7 @@ class Task(Generic[Result]):
         images: The images that it completes, for progress.
         version: The version of bundler that made the request.
         jobs: The number of large blobs that move at a time.
+        rate: The limit for what each registry gets from it.
     """
 
     number: int
@@ -62,6 +65,7 @@ class Task(Generic[Result]):
     images: int
     version: str
     jobs: int
+    rate: Rate = NO_RATE
 
     def __repr__(self) -> str:
         return f"shard {self.number}"
@@ -128,7 +132,7 @@ class Cluster:
             )
         return number
 
-    def perform(self, tasks: Iterable[Task[Result]], run: Run) -> list[Done[Result]]:
+    def perform(self, tasks: Iterable[Task[Result]], run: Run, at_once: int | None = None) -> list[Done[Result]]:
         """Runs tasks, each on any worker, and returns their ends in any order.
 
         A task whose workers died several times, and all tasks after the last worker is gone, end with a reason.
@@ -136,6 +140,7 @@ class Cluster:
         Args:
             tasks: The tasks.
             run: Receives the progress of all of them; stops them when it is cancelled.
+            at_once: The number of tasks that run at a time, also if workers join; None for no limit.
 
         Raises:
             Interrupted: The user stopped the run. Running tasks end at their next event.
@@ -143,21 +148,23 @@ class Cluster:
         topic = f"bundler-{uuid.uuid4().hex}"
         heard, ready = Heard(run.listener), SimpleQueue[Any]()
         waiting: dict[Any, Task[Result]] = {}
+        left = deque(tasks)
         done: list[Done[Result]] = []
         self._client.subscribe_topic(topic, lambda event: heard.take(*event[1]))
         try:
-            for task in tasks:
-                future = self._client.submit(performed, task, topic, key=f"{topic}-{task.number}", pure=False)
-                waiting[future] = task
-                future.add_done_callback(ready.put)
-            while waiting:
+            while left or waiting:
+                while left and (at_once is None or len(waiting) < at_once):
+                    task = left.popleft()
+                    future = self._client.submit(performed, task, topic, key=f"{topic}-{task.number}", pure=False)
+                    waiting[future] = task
+                    future.add_done_callback(ready.put)
                 run.cancellation.check()
                 future = self._next(ready)
                 if future is not None:
                     done.append(_ended(future, waiting.pop(future)))
                     heard.end(done[-1])
                 elif self._is_deserted():
-                    return done + [Done(task, reason=str(_DESERTED)) for task in waiting.values()]
+                    return done + [Done(task, reason=str(_DESERTED)) for task in (*waiting.values(), *left)]
             return done
         finally:
             with suppress(OSError):
@@ -239,8 +246,9 @@ def performed(task: Task[Result], topic: str) -> tuple[Result | None, str]:
     if task.version != __version__:
         return None, f"the worker has bundler {__version__}, and the host that asked {task.version}"
     teller = _Teller(task.number, topic)
+    run = Run(teller.take, teller.cancellation, jobs=task.jobs, rate=task.rate)
     try:
-        return task.work(task.request, Run(teller.take, teller.cancellation, jobs=task.jobs)), ""
+        return task.work(task.request, run), ""
     except BundlerError as error:
         return None, str(error)
     finally:

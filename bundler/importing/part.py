@@ -58,6 +58,7 @@ def send_part(part: PartRequest, run: Run) -> tuple[SentToTarget, ...]:
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened on this worker, or is another one.
         BundlerError: A target does not answer, or a tag was moved since the asking host looked at it.
+        Interrupted: The asking host stopped it.
     """
     opened_ = opened(replace(part.request, retry=part.references), run)
     targets = tuple(open_target(location, opened_) for location in opened_.request.targets)
@@ -80,6 +81,7 @@ def send_part(part: PartRequest, run: Run) -> tuple[SentToTarget, ...]:
         for target in targets:
             target.close()
         opened_.bundle.close()
+        opened_.stores.settle()  # the next part begins with a pace of its own
 
 
 def _at_target(leg: Leg) -> SentToTarget:

@@ -3,6 +3,9 @@
 In place of `sent`, with ``--dask``. The images are divided into more shards than there are workers, so that a fast
 worker takes more of them than a slow one. A shard whose worker dies goes to another worker.
 
+A limit of ``--rate`` is divided by the number of workers, and no more shards than that are sent at a time, also if
+workers join. Where a part would be too small, fewer workers send.
+
 No secret goes over the network: workers find logins, certificates and keys where this user's tools have them there.
 """
 
@@ -18,6 +21,7 @@ from bundler import texts
 from bundler.core.events import Noticed, PhaseBegan, PhaseEnded
 from bundler.core.location import REGISTRY
 from bundler.core.manifest import Image
+from bundler.core.rate import NO_RATE
 from bundler.core.reference import Reference, is_loopback
 from bundler.core.shards import divided_images
 from bundler.errors import Misuse
@@ -98,13 +102,16 @@ def _sent_by_workers(opened: Opened, legs: tuple[Leg, ...]) -> tuple[tuple[Leg, 
 
 
 def _performed(cluster: Cluster, opened: Opened, legs: tuple[Leg, ...], images: Sequence[Image]) -> list[SentToTarget]:
-    run, threads = opened.run, cluster.threads()
+    run = opened.run
+    workers = run.rate.most_parts(min(cluster.threads(), len(images)))
     _warn_of_open_network(opened.request.dask, run)
-    tasks = _tasks(opened, images, threads * SHARDS_PER_WORKER)
+    tasks = _tasks(opened, images, workers)
     where = ", ".join(leg.target.name for leg in legs if leg.result.open_images)
-    title = texts.text("sending to {where}, {workers} workers", where=where, workers=threads)
+    title = texts.counted(
+        workers, "sending to {where}, {count} worker", "sending to {where}, {count} workers", where=where
+    )
     run.listener(PhaseBegan(title, sum(task.size_bytes for task in tasks), in_bytes=True, images=len(images)))
-    ends = cluster.perform(tasks, run)
+    ends = cluster.perform(tasks, run, None if run.rate == NO_RATE else workers)
     run.listener(PhaseEnded("sending"))
     for end in ends:
         if end.result is None:
@@ -133,11 +140,12 @@ def _not_sent(end: Done[tuple[SentToTarget, ...]]) -> str:
     )
 
 
-def _tasks(opened: Opened, images: Sequence[Image], count: int) -> list[Task[tuple[SentToTarget, ...]]]:
+def _tasks(opened: Opened, images: Sequence[Image], workers: int) -> list[Task[tuple[SentToTarget, ...]]]:
     from bundler import __version__
 
     manifest, request = opened.bundle.manifest, _without_secrets(opened.request)
-    shards = divided_images(manifest, images, min(count, len(images)))
+    shards = divided_images(manifest, images, min(workers * SHARDS_PER_WORKER, len(images)))
+    rate = opened.run.rate.divided(workers)
     parts = [[images[place] for place in places] for places in shards if places]
     return [
         Task(
@@ -148,6 +156,7 @@ def _tasks(opened: Opened, images: Sequence[Image], count: int) -> list[Task[tup
             images=len(part),
             version=__version__,
             jobs=opened.run.jobs,
+            rate=rate,
         )
         for number, part in enumerate(parts, 1)
     ]

@@ -62,6 +62,10 @@ class Stores:
 
         return self.once(Daemon, Daemon)
 
+    def settle(self) -> None:
+        """Waits until other stores may go on within the limit of the run."""
+        self._paces.settle()
+
     def registry(self, name: str) -> Registry:
         """Returns a registry."""
         with self._lock:

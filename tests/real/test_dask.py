@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,14 @@ def bundle(made_keys, tmp_path_factory) -> Path:
 
 
 def imported(
-    bundle: Path, keys: Path, cluster: Any, host: str, folder: Path, cancellation: Any = None, **more: Any
+    bundle: Path,
+    keys: Path,
+    cluster: Any,
+    host: str,
+    folder: Path,
+    cancellation: Any = None,
+    rate: api.Rate | None = None,
+    **more: Any,
 ) -> tuple[Any, list[Any]]:
     events: list[Any] = []
     request = api.ImportRequest(
@@ -61,7 +69,9 @@ def imported(
         dask=cluster.address,
         **more,
     )
-    return api.import_bundle(request, api.Run(events.append, cancellation or api.Cancellation())), events
+    return api.import_bundle(
+        request, api.Run(events.append, cancellation or api.Cancellation(), rate=rate or api.Rate())
+    ), events
 
 
 def digests(registry: RealRegistry) -> set[str]:
@@ -109,6 +119,81 @@ def hold(name: str) -> None:
         return real(*arguments)
 
     real, part.opened = part.opened, slow
+
+
+class AtWork:
+    """Notes how many requests, of how many processes, a registry answers at a time, and when they came."""
+
+    def __init__(self) -> None:
+        self.most_requests = self.most_processes = 0
+        self.times: list[float] = []
+        self._at_work: list[int | None] = []
+        self._processes: dict[int, int | None] = {}
+        """The process of each connection."""
+        self._lock = threading.Lock()
+
+    def __call__(self, front: Front, request: Any) -> bool:
+        process = self._process(request)
+        with self._lock:
+            self.times.append(time.monotonic())
+            self._at_work.append(process)
+            self.most_requests = max(self.most_requests, len(self._at_work))
+            self.most_processes = max(self.most_processes, len(set(self._at_work)))
+        try:
+            front.forward(request)
+        finally:
+            with self._lock:
+                self._at_work.remove(process)
+        return True
+
+    def _process(self, request: Any) -> int | None:
+        port = request.client_address[1]
+        if port not in self._processes:
+            self._processes[port] = client_of(request)
+        return self._processes[port]
+
+
+def note_rates(folder: str) -> None:
+    """On a worker: writes the rate of each part."""
+
+    def noted(request: Any, run: Any) -> Any:
+        with open(os.path.join(folder, f"rates-{os.getpid()}"), "a") as file:
+            print(repr(run.rate), file=file)
+        return real(request, run)
+
+    real, part.opened = part.opened, noted
+
+
+@pytest.mark.parametrize(
+    ("rate", "workers", "told"),
+    [
+        (api.Rate(requests=80, connections=2), 2, api.Rate(requests=40.0, connections=1)),
+        (api.Rate(size_bytes=1_500_000, connections=3), 1, api.Rate(size_bytes=1_500_000, connections=3)),
+    ],
+)
+def test_all_workers_together_keep_to_the_rate(
+    bundle, made_keys, cluster, target, tmp_path, rate: api.Rate, workers: int, told: api.Rate
+):
+    """Two workers are there. Where only one can keep to the limit, it is as if the other one had joined late."""
+    at_work = AtWork()
+    cluster.client.wait_for_workers(2)
+    cluster.client.run(note_rates, str(tmp_path))
+    front = Front(target, [at_work]).start()
+    try:
+        result, events = imported(bundle, made_keys, cluster, front.host, tmp_path, rate=rate)
+    finally:
+        front.stop()
+        cluster.client.run(mend)
+    assert (result.exit_code, digests(target)) == (0, set(NAMES))
+    rates = "".join(file.read_text() for file in tmp_path.glob("rates-*")).splitlines()
+    assert rates == [repr(told)] * workers * 4, "four shards for each worker"
+    (began,) = [event for event in events if isinstance(event, PhaseBegan) and event.in_bytes]
+    assert str(began.title).endswith(", 1 worker" if workers == 1 else ", 2 workers")
+    assert at_work.most_processes <= workers
+    if rate.connections is not None:
+        assert at_work.most_requests <= rate.connections
+    if rate.requests is not None:
+        assert at_work.times[-1] - at_work.times[0] >= (len(at_work.times) - 1 - workers) / rate.requests
 
 
 def refuse() -> None:

@@ -375,3 +375,18 @@ def test_no_more_threads_than_connections_ask_at_a_time() -> None:
     assert ask_all(list(range(40)), ask_one, run) == []
     assert ask_each(list(range(40)), ask_one, run).failed == {}
     assert most[0] <= 2
+
+
+def test_runs_that_follow_each_other_keep_to_one_limit() -> None:
+    clock = Clock()
+    for amount_bytes in (0, 3_000_000, 0):
+        paces = Paces(wait=clock.wait, clock=clock, rate=Rate(requests=0.5, size_bytes=1_000_000))
+        turn = paces.turn(HOST)
+        turn.wait()
+        turn.moved(amount_bytes)
+        paces.settle()
+    assert clock.waits == [2.0, 3.0, 2.0]
+    without = Paces(wait=clock.wait, clock=clock)
+    without.turn(HOST).wait()
+    without.settle()
+    assert len(clock.waits) == 3

@@ -44,6 +44,16 @@ def test_all_shards_together_keep_to_the_rate() -> None:
     assert Rate().of_shard(Shard(1, 9)) == Rate()
 
 
+@pytest.mark.parametrize(
+    ("given", "parts"), [("requests=1", 8), ("connections=3", 3), ("bytes=2999999", 2), ("bytes=5MB,connections=9", 5)]
+)
+def test_no_more_workers_get_a_part_than_can_keep_to_it(given: str, parts: int) -> None:
+    rate = Rate.parse(given)
+    assert rate.most_parts(8) == parts
+    rate.divided(parts)
+    assert Rate().most_parts(8) == 8
+
+
 @pytest.mark.parametrize("given", ["connections=3", "bytes=3MB"])
 def test_a_rate_that_has_too_little_for_each_shard_is_refused(given: str) -> None:
     with pytest.raises(Misuse, match="not a rate"):
