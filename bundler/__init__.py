@@ -304,6 +304,12 @@ if TYPE_CHECKING:
     from bundler.keys.scan_records import ScanGate as ScanGate, read_scan_record as read_scan_record
     from bundler.keys.signed_files import Demand as Demand
     from bundler.lists.listing import Place as Place
+    from bundler.pruning.harbor_rules import (
+        HarborRulesResult as HarborRulesResult,
+        PlannedHarborRules as PlannedHarborRules,
+        plan_harbor_rules as plan_harbor_rules,
+        set_harbor_rules as set_harbor_rules,
+    )
     from bundler.pruning.planned import plan_prune as plan_prune
     from bundler.pruning.prune import prune as prune
     from bundler.pruning.request import (
@@ -491,6 +497,12 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.retention.rules": ("Retention", "Rule"),
     "bundler.core.retention.receipt": ("PruneReceipt",),
     "bundler.pruning.rules": ("read_retention", "retention_of"),
+    "bundler.pruning.harbor_rules": (
+        "plan_harbor_rules",
+        "set_harbor_rules",
+        "PlannedHarborRules",
+        "HarborRulesResult",
+    ),
     "bundler.pruning.planned": ("plan_prune",),
     "bundler.pruning.prune": ("prune",),
     "bundler.pruning.request": ("PruneRequest", "PlannedPrune", "PruneResult"),

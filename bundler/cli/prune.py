@@ -10,6 +10,7 @@ import bundler
 from bundler.cli import confirm, options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import SecretFile
 from bundler.errors import Misuse
 from bundler.texts import text
 
@@ -20,6 +21,7 @@ bundler prune registry.internal:5000 --keep-bundles 3 --dry-run
 bundler prune registry.internal:5000 --keep-bundles 3 --receipt-key importer.key
 bundler prune registry.internal:5000/ci --keep-last 10 --by created --tag 'pr-*' --yes
 bundler prune registry.internal:5000 --rules retention.yaml --receipts /srv/receipts
+bundler prune harbor.internal/ci --keep-last 10 --by pushed --harbor-rules --admin-credentials admin.txt --dry-run
 """
 )
 @click.argument("place", metavar="HOST[/PREFIX]")
@@ -38,10 +40,11 @@ bundler prune registry.internal:5000 --rules retention.yaml --receipts /srv/rece
 )
 @click.option(
     "--by",
-    type=click.Choice(["semver", "created"]),
+    type=click.Choice(["semver", "created", "pushed"]),
     default="semver",
     show_default=True,
-    help="The order for --keep-last. By semver, tags that are no versions are not touched.",
+    help="The order for --keep-last. By semver, tags that are no versions are not touched. "
+    "By pushed is for --harbor-rules.",
 )
 @click.option(
     "--tag", "tags", multiple=True, metavar="PATTERN", help="For --keep-last: only tags that match. May be repeated."
@@ -80,6 +83,22 @@ bundler prune registry.internal:5000 --rules retention.yaml --receipts /srv/rece
 @options.plain_http_option
 @options.cacert_option
 @options.dry_run_option
+@click.option(
+    "--harbor-rules",
+    is_flag=True,
+    help="Remove nothing: give a project of Harbor these rules, so that it prunes by itself. HOST/PROJECT --by pushed.",
+)
+@click.option(
+    "--immutable",
+    is_flag=True,
+    help="With --harbor-rules: make the tags of the newest bundles immutable too. No import can move them then.",
+)
+@click.option(
+    "--admin-credentials",
+    type=SecretFile(),
+    metavar="FILE",
+    help="With --harbor-rules: USER:PASSWORD of a user who may set the rules of the project.",
+)
 @click.option("--yes", is_flag=True, help="Remove without a question.")
 @metrics_option
 @options.quiet_option
@@ -104,6 +123,9 @@ def prune(
     plain_http: tuple[str, ...],
     cacert: str | None,
     dry_run: bool,
+    harbor_rules: bool,
+    immutable: bool,
+    admin_credentials: str | None,
     yes: bool,
     quiet: bool,
     verbose: bool,
@@ -118,7 +140,9 @@ def prune(
     """
     from bundler.views import documents, prune_report
 
-    options.check_stdin(password_stdin, key_passphrase_file)
+    options.check_stdin(password_stdin, key_passphrase_file, admin_credentials)
+    if (immutable or admin_credentials) and not harbor_rules:
+        raise Misuse("--immutable and --admin-credentials are for --harbor-rules", hint="add --harbor-rules")
     registries = options.registries_of((bundler.parse_target(place),))
     request = bundler.PruneRequest(
         place=place,
@@ -128,10 +152,14 @@ def prune(
         demand=bundler.Demand.of(is_without_signature=insecure_no_signature),
         output=Path(receipt) if receipt else None,
         key=options.receipt_key(receipt_key, key_passphrase_file),
+        admin=options.credentials_in(admin_credentials, "--admin-credentials") if admin_credentials else None,
+        is_immutable=immutable,
         network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
     )
     if not (dry_run or yes or confirm.is_at_terminal()):
         raise Misuse("prune asks before it removes anything, and there is no terminal", hint="add --yes, or --dry-run")
+    if harbor_rules:
+        return _set_harbor_rules(request, is_dry_run=dry_run, is_yes=yes, is_quiet=quiet, is_json=is_json)
     planned = with_run(lambda run: bundler.plan_prune(request, run), jobs=None, is_quiet=quiet)
     if dry_run:
         show(prune_report.plan_lines(planned, is_verbose=verbose), documents.prune_document(planned), is_json=is_json)
@@ -149,6 +177,27 @@ def prune(
         lines += prune_report.result_lines(result, is_verbose=verbose)
     show(lines, documents.prune_document(planned, result), is_json=is_json)
     return result.exit_code
+
+
+def _set_harbor_rules(
+    request: bundler.PruneRequest, *, is_dry_run: bool, is_yes: bool, is_quiet: bool, is_json: bool
+) -> int:
+    """Shows the rules that Harbor has and those that it gets, asks, and sets them."""
+    from bundler.views import documents, harbor_rules
+
+    planned = with_run(lambda run: bundler.plan_harbor_rules(request, run), jobs=None, is_quiet=is_quiet)
+    lines = harbor_rules.plan_lines(planned)
+    if is_dry_run:
+        show(lines, documents.harbor_rules_document(planned), is_json=is_json)
+        return 0
+    if not is_yes and not planned.is_empty:
+        confirm.demand_yes(lines, text("type yes to set this"), refusal=text("nothing was set: the answer was not yes"))
+    result = with_run(lambda run: bundler.set_harbor_rules(planned, run), jobs=None, is_quiet=is_quiet)
+    shown = (
+        [] if is_quiet else [*(lines if is_yes and not planned.is_empty else []), *harbor_rules.result_lines(result)]
+    )
+    show(shown, documents.harbor_rules_document(planned, result), is_json=is_json)
+    return 0
 
 
 def _retention(

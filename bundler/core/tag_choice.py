@@ -11,8 +11,8 @@ from bundler.core.moments import seconds_of
 from bundler.core.version_range import Version, VersionRange
 from bundler.errors import Misuse
 
-BY_VERSION, BY_CREATED = "version", "created"
-"""The orders that the newest tags are chosen by."""
+BY_VERSION, BY_CREATED, BY_PUSHED = "version", "created", "pushed"
+"""The orders that the newest tags are chosen by. Only Harbor knows the time of a push."""
 
 _ATTACHMENT = re.compile(r"sha(?:256|512)-[0-9a-f]{64,128}(?:\..*)?")
 """Tags of attachments: they travel with their image."""

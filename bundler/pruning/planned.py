@@ -47,6 +47,8 @@ def plan_prune(request: PruneRequest, run: Run | None = None) -> PlannedPrune:
         Interrupted: The user stopped it.
     """
     run = run or Run()
+    if request.retention.needs_pushes:
+        raise Misuse("only Harbor knows when an image was pushed", subject="--by pushed", hint="add --harbor-rules")
     place = parse_target(request.place).pushed_to
     if place is None:
         raise Misuse("this is not a registry", subject=request.place, hint="write HOST or HOST/PREFIX")

@@ -64,12 +64,22 @@ def write_unfinished(receipt: PruneReceipt) -> Path:
     Raises:
         LocalStorage: It cannot be written, or would be larger than receipts may be.
     """
-    stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.registry.replace(':', '-')}"
-    names = (f"{stem}{number}.json" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
-    for name in names:
-        path = _folder() / f"{name}.{UNFINISHED}"
-        if not os.path.lexists(path) and not os.path.lexists(_folder() / name):
-            rewrite(path, receipt)
+    final = new_path(receipt.started, receipt.registry)
+    path = final.with_name(f"{final.name}.{UNFINISHED}")
+    rewrite(path, receipt)
+    return path
+
+
+def new_path(started: str, registry: str) -> Path:
+    """A path in the state folder that no receipt has, finished or not.
+
+    Raises:
+        LocalStorage: There is none.
+    """
+    stem = f"{started.replace('-', '').replace(':', '')}-{registry.replace(':', '-')}"
+    for number in ("", *(f"-{n}" for n in range(2, 10_000))):
+        path = _folder() / f"{stem}{number}.json"
+        if not os.path.lexists(path) and not os.path.lexists(path.with_name(f"{path.name}.{UNFINISHED}")):
             return path
     raise LocalStorage("there is no free name for a receipt", subject=str(_folder()))
 

@@ -24,6 +24,7 @@ from bundler.core.retention.rules import Retention
 from bundler.errors import EXIT_PARTIAL, BundlerError, worst_of_images
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import Demand
+from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import creation_time
 from bundler.system.operator import host, operator
@@ -42,6 +43,8 @@ class PruneRequest(Request):
         demand: The signature that given receipts must have.
         output: The file of the new receipt; None for one in the state folder.
         key: The key that signs the new receipt.
+        admin: Credentials of a user who may set the rules of a project (Harbor); None for those of the registry.
+        is_immutable: True to make the tags of the newest bundles immutable too, by Harbor's own rules.
         network: The network options.
         operator: The user who prunes.
         host: The machine.
@@ -55,6 +58,8 @@ class PruneRequest(Request):
     demand: Demand = Demand.REQUIRED_IF_KEYS_TRUSTED
     output: Path | None = None
     key: ReceiptKey = NO_KEY
+    admin: Credentials | None = None
+    is_immutable: bool = False
     network: NetworkOptions = DEFAULT_NETWORK
     operator: str = field(default_factory=operator)
     host: str = field(default_factory=host)

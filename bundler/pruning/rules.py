@@ -37,7 +37,7 @@ def retention_of(
     Args:
         keep_bundles: How many bundles of each kind stay whole.
         keep_last: How many images of each repository stay.
-        by: ``semver`` or ``created``.
+        by: ``semver``, ``created``, or for Harbor's own rules ``pushed``.
         tags: Patterns for the tags that ``keep_last`` is for; empty for all.
         repositories: Patterns for the repositories that may change; empty for all.
 
@@ -45,7 +45,7 @@ def retention_of(
         Misuse: The order is unknown, or a number is negative.
     """
     if by not in ORDERS:
-        raise Misuse.of_field("by", expected="semver or created", actual=by)
+        raise Misuse.of_field("by", expected="semver, created or pushed", actual=by)
     for field, number, least in (("keep_bundles", keep_bundles, 1), ("keep_last", keep_last, 0)):
         if number is not None and number < least:
             raise Misuse.of_field(field, expected=f"{least} or more", actual=str(number))

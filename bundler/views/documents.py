@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
     from bundler.inventories.diff import ComparedSide, DiffResult
     from bundler.inventories.request import InventoryResult
+    from bundler.pruning.harbor_rules import HarborRulesResult, PlannedHarborRules
     from bundler.pruning.request import PlannedPrune, PruneResult
     from bundler.pruning.undo import UndoPruneResult
     from bundler.scanning.request import ScanResult
@@ -550,6 +551,13 @@ def prune_document(planned: PlannedPrune, result: PruneResult | None = None) -> 
     from bundler.views.prune_document import prune_body
 
     return {**_head("prune", exit_code), "dryRun": result is None, **prune_body(planned, result)}
+
+
+def harbor_rules_document(planned: PlannedHarborRules, result: HarborRulesResult | None = None) -> Document:
+    """The document that ``prune --harbor-rules --json`` prints; without a result that of a dry run."""
+    from bundler.views import harbor_rules
+
+    return {**_head("harbor-rules", 0), **harbor_rules.document_body(planned, result)}
 
 
 def undo_prune_document(result: UndoPruneResult) -> Document:

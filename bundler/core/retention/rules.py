@@ -9,7 +9,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping
 
 from bundler.core.frozen import frozen
-from bundler.core.tag_choice import BY_CREATED, TagChoice
+from bundler.core.tag_choice import BY_CREATED, BY_PUSHED, BY_VERSION, TagChoice
 from bundler.core.version_range import Version
 
 ANY_TAG = TagChoice(match=("*",))
@@ -24,7 +24,7 @@ class Rule:
         repositories: Patterns for the paths of repositories, of which one must fit; empty for all.
         tags: The tags that it covers.
         keep_last: How many images of each repository stay, the newest first; None if all of them stay.
-        by: The order of the newest: by version or by date.
+        by: The order of the newest: by version, by date, or, for Harbor's own rules alone, by push.
         where: The place in the file of the rules, or the flag, for messages.
     """
 
@@ -35,7 +35,7 @@ class Rule:
     where: str = "--keep-last"
 
     def __str__(self) -> str:
-        order = "created" if self.by == BY_CREATED else "semver"
+        order = "semver" if self.by == BY_VERSION else self.by
         kept = "keep all" if self.keep_last is None else f"keep-last {self.keep_last} by {order}"
         tags = "" if self.tags == ANY_TAG else str(self.tags)
         parts = (" ".join(self.repositories), tags, kept)
@@ -54,7 +54,7 @@ class Rule:
     def covered(self, tags: Iterable[str]) -> list[str]:
         """The tags of a repository that the rule covers. By version, only those are covered that are versions."""
         found = self.tags.allowed(tags)
-        if self.keep_last is None or self.by == BY_CREATED:
+        if self.keep_last is None or self.by != BY_VERSION:
             return found
         return [tag for tag in found if Version.of(tag) is not None]
 
@@ -83,6 +83,11 @@ class Retention:
         bundles = [f"keep-bundles {self.keep_bundles}"] if self.keep_bundles is not None else []
         chosen = [f"repositories {' '.join(self.repositories)}"] if self.repositories else []
         return (*bundles, *chosen, *map(str, self.rules))
+
+    @property
+    def needs_pushes(self) -> bool:
+        """True if the times of pushes decide."""
+        return any(rule.keep_last is not None and rule.by == BY_PUSHED for rule in self.rules)
 
     @property
     def protected_bundles(self) -> int:

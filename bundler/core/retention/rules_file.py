@@ -8,11 +8,11 @@ from bundler import texts
 from bundler.core.retention.rules import Retention, Rule
 from bundler.core.several import together
 from bundler.core.strict_yaml import MappingNode, Node, SequenceNode, YamlDocument
-from bundler.core.tag_choice import BY_CREATED, BY_VERSION, TagChoice
+from bundler.core.tag_choice import BY_CREATED, BY_PUSHED, BY_VERSION, TagChoice
 from bundler.core.version_range import VersionRange
 from bundler.errors import Misuse
 
-ORDERS = {"semver": BY_VERSION, "created": BY_CREATED}
+ORDERS = {"semver": BY_VERSION, "created": BY_CREATED, "pushed": BY_PUSHED}
 """The orders by which the newest images are chosen, as users write them."""
 
 _KEYS = ("keep-bundles", "repositories", "rules")
@@ -115,7 +115,7 @@ def _bundles(text: str) -> int:
 
 def _order(text: str) -> str:
     if text not in ORDERS:
-        raise Misuse("an unknown order", subject=repr(text[:40]), hint="write semver or created")
+        raise Misuse("an unknown order", subject=repr(text[:40]), hint="write semver, created or pushed")
     return ORDERS[text]
 
 
