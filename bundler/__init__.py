@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bundler.backups.backup import backup as backup
-    from bundler.backups.differences import Difference as Difference, State as State
+    from bundler.backups.differences import Difference as Difference, NameState as NameState
     from bundler.backups.request import (
         BackupRequest as BackupRequest,
         BackupResult as BackupResult,
@@ -135,7 +135,7 @@ if TYPE_CHECKING:
     )
     from bundler.core.comparison import Carried as Carried, Change as Change, Comparison as Comparison
     from bundler.core.digest import Digest as Digest
-    from bundler.core.drift import Fault as Fault, ImageDrift as ImageDrift, WantedImage as WantedImage
+    from bundler.core.drift import ImageDrift as ImageDrift, PartFault as PartFault, WantedImage as WantedImage
     from bundler.core.events import (
         Answered as Answered,
         Began as Began,
@@ -214,7 +214,7 @@ if TYPE_CHECKING:
     )
     from bundler.core.registry_kind import REGISTRY_KINDS as REGISTRY_KINDS, RegistryKind as RegistryKind
     from bundler.core.retention.receipt import PruneReceipt as PruneReceipt
-    from bundler.core.retention.rules import Retention as Retention, Rule as Rule
+    from bundler.core.retention.rules import Retention as Retention, RetentionRule as RetentionRule
     from bundler.core.s3_path import S3Path as S3Path
     from bundler.core.scan.gate import GateResult as GateResult
     from bundler.core.scan.record import ScanRecord as ScanRecord
@@ -257,7 +257,7 @@ if TYPE_CHECKING:
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
     from bundler.exporting.sharded import (
         ExportedShard as ExportedShard,
-        Resolution as Resolution,
+        ResolvedPlan as ResolvedPlan,
         export_shard as export_shard,
         read_resolved as read_resolved,
         resolve_export as resolve_export,
@@ -471,7 +471,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.exporting.export": ("export",),
     "bundler.exporting.sharded": (
         "ExportedShard",
-        "Resolution",
+        "ResolvedPlan",
         "export_shard",
         "read_resolved",
         "resolve_export",
@@ -494,7 +494,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.fulfilling.request": ("FulfilRequest", "FulfilResult", "FulfilledChunk"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
     "bundler.importing.import_": ("import_bundle",),
-    "bundler.core.retention.rules": ("Retention", "Rule"),
+    "bundler.core.retention.rules": ("Retention", "RetentionRule"),
     "bundler.core.retention.receipt": ("PruneReceipt",),
     "bundler.pruning.rules": ("read_retention", "retention_of"),
     "bundler.pruning.harbor_rules": (
@@ -527,7 +527,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.inventories.inventory": ("inventory",),
     "bundler.backups.backup": ("backup",),
     "bundler.backups.restore": ("restore",),
-    "bundler.backups.differences": ("Difference", "State"),
+    "bundler.backups.differences": ("Difference", "NameState"),
     "bundler.backups.request": (
         "BackupRequest",
         "BackupResult",
@@ -537,7 +537,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.standing": ("Standing", "RepositoryStanding"),
-    "bundler.core.drift": ("ImageDrift", "WantedImage", "Fault"),
+    "bundler.core.drift": ("ImageDrift", "WantedImage", "PartFault"),
     "bundler.standing.check": ("check",),
     "bundler.standing.check_request": ("CheckRequest", "CheckResult"),
     "bundler.standing.listed": (

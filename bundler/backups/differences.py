@@ -15,7 +15,7 @@ from bundler.importing.results import ImageResult, Outcome
 _NO_PROJECT = "project-missing"
 
 
-class State(str, Enum):
+class NameState(str, Enum):
     """The state of a name of the bundle at the registry."""
 
     MISSING = "missing"
@@ -43,7 +43,7 @@ class Difference:
     """
 
     name: Reference
-    state: State
+    state: NameState
     digest: Digest
     there: Digest | None = None
     error: BundlerError | None = None
@@ -53,13 +53,13 @@ def difference_of(each: ImageResult) -> Difference:
     """The state of an image at its target, after the survey of a dry run."""
     digest = each.image.root.digest
     if each.replaced is not None:
-        return Difference(each.name, State.MOVED, digest, each.replaced)
+        return Difference(each.name, NameState.MOVED, digest, each.replaced)
     if each.outcome is Outcome.PRESENT:
-        return Difference(each.name, State.SAME, digest, digest, each.error)
+        return Difference(each.name, NameState.SAME, digest, digest, each.error)
     if each.is_whole or each.is_incomplete:
-        return Difference(each.name, State.INCOMPLETE, digest, digest, each.error)
+        return Difference(each.name, NameState.INCOMPLETE, digest, digest, each.error)
     is_absent = each.error is None or each.error.code == _NO_PROJECT
-    return Difference(each.name, State.MISSING if is_absent else State.UNKNOWN, digest, None, each.error)
+    return Difference(each.name, NameState.MISSING if is_absent else NameState.UNKNOWN, digest, None, each.error)
 
 
 def extra_tags(there: Mapping[str, Iterable[str]], images: Iterable[ImageResult]) -> tuple[str, ...]:

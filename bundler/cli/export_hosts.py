@@ -10,7 +10,7 @@ from bundler.cli.program import show
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
-    from bundler import ExportedShard, Resolution, ResolvedFile, Shard
+    from bundler import ExportedShard, ResolvedFile, ResolvedPlan, Shard
     from bundler.cli.bundle_options import BundleFlags
 
 _BEGIN_BYTES = 64
@@ -64,7 +64,7 @@ def check(
         raise Misuse("--report is for one host; leave it out", subject=named[0])
 
 
-def show_resolution(result: Resolution, *, is_json: bool, is_quiet: bool) -> int:
+def show_resolution(result: ResolvedPlan, *, is_json: bool, is_quiet: bool) -> int:
     """Shows the file that was written."""
     from bundler.views import shard_report
 

@@ -70,7 +70,7 @@ class WantedImage:
 
 
 @frozen
-class Fault:
+class PartFault:
     """Something that is not as it should be.
 
     Attributes:
@@ -95,7 +95,7 @@ class ImageDrift:
     """
 
     wanted: WantedImage
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[PartFault, ...] = ()
     unknown: tuple[str, ...] = ()
 
     @property

@@ -65,7 +65,7 @@ class ExportedShard:
 
 
 @frozen
-class Resolution:
+class ResolvedPlan:
     """A resolved file that was written.
 
     Attributes:
@@ -79,7 +79,7 @@ class Resolution:
     key_id: str | None
 
 
-def resolve_export(request: ExportRequest, path: Path, run: Run | None = None) -> Resolution:
+def resolve_export(request: ExportRequest, path: Path, run: Run | None = None) -> ResolvedPlan:
     """Writes down all that decides the bytes of a bundle, signed with its key. Fetches no layer.
 
     Args:
@@ -101,7 +101,7 @@ def resolve_export(request: ExportRequest, path: Path, run: Run | None = None) -
         options = {option: value for option, value in start.options.items() if option != "repository:"}
         resolved = ResolvedExport(session.name, entries, replace(start, options=options))
         write_signed(path, resolved.to_json(), session.key)
-        return Resolution(path, planned.manifest, session.signer)
+        return ResolvedPlan(path, planned.manifest, session.signer)
 
 
 def read_resolved(path: Path) -> ResolvedFile:

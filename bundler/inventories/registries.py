@@ -27,7 +27,7 @@ from bundler.exporting.names import all_names
 from bundler.inventories.request import Contents
 from bundler.run import Run, retrying
 from bundler.stores.kept import KeptDocuments
-from bundler.stores.name_lists import catalog_page, tags_page
+from bundler.stores.name_lists import NamePage, catalog_page, tags_page
 from bundler.stores.registry import Registry
 from bundler.stores.repository import Repository
 from bundler.texts import text
@@ -199,6 +199,7 @@ def _repositories(registry: Registry, prefix: str, run: Run) -> list[str]:
 
 def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:
     found: dict[str, list[str]] = {}
+    strange: dict[str, BundlerError] = {}
     listed, lock = 0, threading.Lock()
 
     def ask(repository: str) -> None:
@@ -206,7 +207,14 @@ def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:
         if listed > NAMES:
             raise _too_many_tags(registry)
         subject = f"{registry.name}/{repository}"
-        pages = all_names(lambda path: tags_page(registry, repository, path), subject, registry.name, run)
+
+        def page_of(path: str) -> NamePage:
+            page = tags_page(registry, repository, path)
+            if page.strange:
+                strange[repository] = _strange_tag(subject, page.strange[0])
+            return page
+
+        pages = all_names(page_of, subject, registry.name, run)
         try:
             found[repository] = list(pages)
         except UnknownRepository:  # distribution still lists a repository whose manifests were all deleted
@@ -223,7 +231,16 @@ def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:
     if listed > NAMES:
         raise _too_many_tags(registry)
     tags = tuple(_Tag(repository, tag) for repository in sorted(found) for tag in sorted(found[repository]))
-    return _Tags(tags, tuple(failed))
+    return _Tags(tags, (*failed, *sorted(strange.items())))
+
+
+def _strange_tag(subject: str, name: str) -> Refused:
+    """The error of a repository with a tag that cannot be asked for: an image may be needed by it alone."""
+    return Refused(
+        text("the registry lists {name}, which is no tag by the distribution specification", name=repr(name[:128])),
+        subject=subject,
+        hint="remove it there; the other tags of the repository were read",
+    )
 
 
 def _too_many_tags(registry: Registry) -> Refused:

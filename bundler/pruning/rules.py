@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundler.core.limits import IMAGE_LIST_BYTES
-from bundler.core.retention.rules import Retention, Rule
+from bundler.core.retention.rules import Retention, RetentionRule
 from bundler.core.retention.rules_file import ORDERS, parse_retention
 from bundler.core.tag_choice import TagChoice
 from bundler.core.text_file import decoded
@@ -49,5 +49,5 @@ def retention_of(
     for field, number, least in (("keep_bundles", keep_bundles, 1), ("keep_last", keep_last, 0)):
         if number is not None and number < least:
             raise Misuse.of_field(field, expected=f"{least} or more", actual=str(number))
-    rules = () if keep_last is None else (Rule((), TagChoice(match=tags or ("*",)), keep_last, ORDERS[by]),)
+    rules = () if keep_last is None else (RetentionRule((), TagChoice(match=tags or ("*",)), keep_last, ORDERS[by]),)
     return Retention(keep_bundles, rules, repositories)

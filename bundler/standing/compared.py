@@ -15,7 +15,7 @@ from functools import partial
 from bundler.core import oci
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
-from bundler.core.drift import MISSING, MOVED, UNREAD, Fault, ImageDrift, Part, WantedAttachment, WantedImage
+from bundler.core.drift import MISSING, MOVED, UNREAD, ImageDrift, Part, PartFault, WantedAttachment, WantedImage
 from bundler.core.events import Moved
 from bundler.core.fallback_index import has_all_layers
 from bundler.core.frozen import frozen
@@ -129,7 +129,7 @@ class _Comparison:
             if tagged:
                 self._look_at_tag(tagged[0])  # alone: if the registry does not answer, one error is enough
             for number, error in ask_all(tagged[1:], self._look_at_tag, self._run):
-                self._faults.note_own(number, Fault(UNREAD, str(images[number].name), error))
+                self._faults.note_own(number, PartFault(UNREAD, str(images[number].name), error))
 
     def _look_at_tag(self, number: int) -> None:
         image = self._wanted.images[number]
@@ -139,7 +139,7 @@ class _Comparison:
         except (Unreachable, Interrupted):
             raise
         except BundlerError as error:
-            self._faults.note_own(number, Fault(UNREAD, name, error))
+            self._faults.note_own(number, PartFault(UNREAD, name, error))
         else:
             if found is None:
                 self._faults.note_own(number, _lost(name))
@@ -237,7 +237,7 @@ class _Comparison:
         numbers = [number for number, image in enumerate(images) if image.attached]
         with self._faults.phase("looking for attachments", "looking", len(numbers)):
             for number, error in ask_all(numbers, self._look_at_attached, self._run):
-                self._faults.note_own(number, Fault(UNREAD, str(images[number].name), error))
+                self._faults.note_own(number, PartFault(UNREAD, str(images[number].name), error))
 
     def _look_at_attached(self, number: int) -> None:
         image = self._wanted.images[number]
@@ -280,10 +280,10 @@ def _roots(image: WantedImage) -> Sequence[Digest]:
     return (image.root, *(each.digest for each in image.attached if not each.is_kept))
 
 
-def _lost(name: str) -> Fault:
-    return Fault(MISSING, name, problem("lost-at-registry", subject=name))
+def _lost(name: str) -> PartFault:
+    return PartFault(MISSING, name, problem("lost-at-registry", subject=name))
 
 
-def _moved(name: str, wanted: Digest, found: Digest) -> Fault:
+def _moved(name: str, wanted: Digest, found: Digest) -> PartFault:
     error = problem("moved-at-registry", subject=name, expected=str(wanted), actual=str(found))
-    return Fault(MOVED, name, error)
+    return PartFault(MOVED, name, error)

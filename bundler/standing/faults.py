@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
-from bundler.core.drift import DAMAGED, MISSING, UNREAD, Fault
+from bundler.core.drift import DAMAGED, MISSING, UNREAD, PartFault
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.errors import BundlerError, Damaged, Interrupted, NotFound, Unavailable
 from bundler.run import Run, retrying
@@ -29,8 +29,8 @@ class Faults:
         self.host = host
         self.run = run
         self._lock = threading.Lock()
-        self._of_parts: dict[Key, Fault] = {}
-        self._of_images: defaultdict[int, list[Fault]] = defaultdict(list)
+        self._of_parts: dict[Key, PartFault] = {}
+        self._of_images: defaultdict[int, list[PartFault]] = defaultdict(list)
 
     def called(self, key: Key) -> str:
         """The full name of a part."""
@@ -48,30 +48,30 @@ class Faults:
         except Interrupted:
             raise
         except NotFound:
-            self.note(key, Fault(MISSING, str(key[1]), problem("lost-at-registry", subject=called)))
+            self.note(key, PartFault(MISSING, str(key[1]), problem("lost-at-registry", subject=called)))
         except Damaged as error:
             damage = problem("damaged-at-registry", subject=called, expected=error.expected, actual=error.actual)
-            self.note(key, Fault(DAMAGED, str(key[1]), damage))
+            self.note(key, PartFault(DAMAGED, str(key[1]), damage))
         except BundlerError as error:
             hint = error.hint or (_NOT_GIVEN if isinstance(error, Unavailable) else None)
-            self.note(key, Fault(UNREAD, str(key[1]), error.but(hint=hint)))
+            self.note(key, PartFault(UNREAD, str(key[1]), error.but(hint=hint)))
         return None
 
-    def note(self, key: Key, fault: Fault) -> None:
+    def note(self, key: Key, fault: PartFault) -> None:
         """Notes the fault of a part."""
         with self._lock:
             self._of_parts[key] = fault
 
-    def note_own(self, number: int, fault: Fault) -> None:
+    def note_own(self, number: int, fault: PartFault) -> None:
         """Notes a fault of a tag or an attachment of an image, by the number of the image."""
         with self._lock:
             self._of_images[number].append(fault)
 
-    def of_part(self, key: Key) -> Fault | None:
+    def of_part(self, key: Key) -> PartFault | None:
         """The fault of a part."""
         return self._of_parts.get(key)
 
-    def of_image(self, number: int) -> tuple[Fault, ...]:
+    def of_image(self, number: int) -> tuple[PartFault, ...]:
         """The faults of the tags and attachments of an image."""
         return tuple(self._of_images.get(number, ()))
 

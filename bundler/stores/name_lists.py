@@ -31,10 +31,12 @@ class NamePage:
     Attributes:
         names: The names on it that can be names.
         following: The path of the next page; None on the last one.
+        strange: The other names on it.
     """
 
     names: tuple[str, ...]
     following: str | None
+    strange: tuple[str, ...] = ()
 
 
 def catalog_page(registry: Registry, path: str = "") -> NamePage:
@@ -74,7 +76,8 @@ def tags_page(registry: Registry, repository: str, path: str = "") -> NamePage:
     if answer.status != 200:
         raise error_of(answer, subject=place.name)
     found = _names(answer, "tags", place.name)
-    return NamePage(tuple(name for name in found.names if is_tag(name)), found.following)
+    tags = tuple(name for name in found.names if is_tag(name))
+    return NamePage(tags, found.following, tuple(name for name in found.names if not is_tag(name)))
 
 
 def _page(registry: Registry, path: str, scopes: tuple[str, ...]) -> Answer:

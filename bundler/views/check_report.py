@@ -12,7 +12,7 @@ from bundler.views.need_report import need_lines
 from bundler.views.words import STATEMENTS, count, escaped, fact, fact_below, more_lines, size
 
 if TYPE_CHECKING:
-    from bundler.core.drift import Fault, ImageDrift
+    from bundler.core.drift import ImageDrift, PartFault
     from bundler.standing.check_request import CheckResult
 
 _SHOWN_IMAGES = 20
@@ -78,7 +78,7 @@ def _image_lines(each: ImageDrift, advised: set[str], *, is_verbose: bool) -> li
     return [*shown, *(f"  {escaped(translated(words))}" for words in each.unknown)]
 
 
-def _key(fault: Fault) -> str:
+def _key(fault: PartFault) -> str:
     return fault.error.code or fault.state
 
 
@@ -109,7 +109,7 @@ def document(result: CheckResult) -> dict[str, Any]:
     }
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
+def _fault(fault: PartFault) -> dict[str, Any]:
     return {
         "state": fault.state,
         "what": fault.what,

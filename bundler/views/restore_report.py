@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from bundler.backups.differences import State
+from bundler.backups.differences import NameState
 from bundler.texts import joined, text
 from bundler.views import documents, record_report
 from bundler.views.import_report import import_lines
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from bundler.backups.request import RestoreComparison, RestoreResult
 
 STATES = {
-    State.UNKNOWN: text("unknown"),
-    State.MOVED: text("moved"),
-    State.INCOMPLETE: text("incomplete"),
-    State.MISSING: text("missing"),
-    State.SAME: text("same"),
+    NameState.UNKNOWN: text("unknown"),
+    NameState.MOVED: text("moved"),
+    NameState.INCOMPLETE: text("incomplete"),
+    NameState.MISSING: text("missing"),
+    NameState.SAME: text("same"),
 }
 """The states of names, as people read them. Those that need an action come first."""
 _EXTRA = text("extra")
@@ -37,7 +37,7 @@ def lines(result: RestoreResult, *, is_verbose: bool) -> list[str]:
 
 def _comparison_lines(found: RestoreComparison, *, is_verbose: bool) -> list[str]:
     order = list(STATES)
-    shown = [each for each in found.names if is_verbose or each.state is not State.SAME]
+    shown = [each for each in found.names if is_verbose or each.state is not NameState.SAME]
     rows = [_row(each) for each in sorted(shown, key=lambda each: (order.index(each.state), str(each.name)))]
     rows += [(translated(_EXTRA), escaped(name), "") for name in found.extra]
     counts = Counter(each.state for each in found.names)
@@ -65,7 +65,7 @@ def _comparison_lines(found: RestoreComparison, *, is_verbose: bool) -> list[str
 
 def _row(each: Difference) -> tuple[str, str, str]:
     note = ""
-    if each.state is State.MOVED and each.there is not None:
+    if each.state is NameState.MOVED and each.there is not None:
         note = said("bundle {ours}, registry {theirs}", ours=each.digest.short, theirs=each.there.short)
     return translated(STATES[each.state]), escaped(each.name), note
 

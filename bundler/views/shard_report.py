@@ -13,10 +13,10 @@ from bundler.views.words import count, escaped, fact, fact_below, shell_word, si
 if TYPE_CHECKING:
     from bundler.commands.inspect_ import InspectResult
     from bundler.core.shards import ShardWork
-    from bundler.exporting.sharded import ExportedShard, Resolution
+    from bundler.exporting.sharded import ExportedShard, ResolvedPlan
 
 
-def resolution_lines(result: Resolution) -> list[str]:
+def resolution_lines(result: ResolvedPlan) -> list[str]:
     """The lines that ``export --resolve-only`` prints."""
     manifest = result.manifest
     content = said(
@@ -89,7 +89,7 @@ def works_document(result: InspectResult, works: Sequence[ShardWork]) -> dict[st
     }
 
 
-def resolution_document(result: Resolution) -> dict[str, Any]:
+def resolution_document(result: ResolvedPlan) -> dict[str, Any]:
     """The document that ``export --resolve-only --json`` prints."""
     manifest = result.manifest
     return {

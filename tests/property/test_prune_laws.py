@@ -16,7 +16,7 @@ from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.retention.choice import Fate
 from bundler.core.retention.imported import ImportedBundle, imported_bundle, joined
 from bundler.core.retention.plan import Known, Plan, plan
-from bundler.core.retention.rules import ANY_TAG, Retention, Rule
+from bundler.core.retention.rules import ANY_TAG, Retention, RetentionRule
 from bundler.core.tag_choice import BY_CREATED, BY_VERSION, TagChoice
 from tests.support.sweeps import IS_FULL
 
@@ -150,7 +150,7 @@ def imported(registry: Registry, chance: Random, number: int) -> Receipt:
 
 def random_retention(chance: Random) -> Retention:
     rules = tuple(
-        Rule(
+        RetentionRule(
             repositories=chance.choice(((), ("team/app",), ("team/*",))),
             tags=chance.choice((ANY_TAG, TagChoice(match=("ci-*",)), TagChoice(without=("latest",)))),
             keep_last=chance.choice((None, 0, 0, 1, 2)),
@@ -230,7 +230,9 @@ def test_the_newest_bundles_of_each_kind_stay_whole():
     for registry, _, chance in registries(40_000):
         number = chance.randint(1, 3)
         known = registry.contents()
-        planned = plan(known, Retention(number, (Rule(keep_last=0, by=BY_CREATED), Rule(keep_last=0))))
+        planned = plan(
+            known, Retention(number, (RetentionRule(keep_last=0, by=BY_CREATED), RetentionRule(keep_last=0)))
+        )
         newest = {
             kind: [each for each in registry.receipts if each.bundle_name.startswith(kind)][-number:] for kind in KINDS
         }

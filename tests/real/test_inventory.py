@@ -254,6 +254,20 @@ def test_what_may_not_be_read_is_named(here, origin, fronts, tmp_path):
     assert [each.name for each in read(path).not_listed] == ["team/list:1", "team/zstd"]
 
 
+def test_a_repository_with_a_tag_that_is_none_counts_as_not_read_whole(here, origin, fronts, tmp_path):
+    """An image may be needed by that tag alone: bundler prune removes nothing there."""
+
+    def strange(front: Front, request: BaseHTTPRequestHandler) -> bool:
+        return "/team/zstd/tags/" in request.path and answered(front, request, 200, {"tags": ["1", "prod+x"]})
+
+    path = tmp_path / "inventory.json"
+    ran = here("inventory", fronts(origin, strange).host, "-o", path, "--json")
+    assert ran.code == 3
+    assert [each["name"] for each in ran.json["notListed"]] == ["team/zstd"]
+    assert "prod+x" in str(ran.json["notListed"])
+    assert contents(read(path))["team/zstd"]
+
+
 def test_a_child_that_the_registry_has_lost_is_left_out(here, new_registry, tmp_path):
     registry = new_registry()
     amd, arm = images.simple("amd"), images.simple("arm", architecture="arm64")

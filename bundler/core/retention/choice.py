@@ -9,7 +9,7 @@ from bundler.core.attachments import subject_of_tag
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.retention.imported import KeptBundles
-from bundler.core.retention.rules import Retention, Rule, newest_first
+from bundler.core.retention.rules import Retention, RetentionRule, newest_first
 from bundler.texts import text
 
 
@@ -118,7 +118,7 @@ def _of_old_bundles(tags: Tags, bundles: KeptBundles) -> dict[str, Verdict]:
     return found
 
 
-def _by_rules(tags: Tags, rules: tuple[Rule, ...]) -> dict[str, Verdict]:
+def _by_rules(tags: Tags, rules: tuple[RetentionRule, ...]) -> dict[str, Verdict]:
     found: dict[str, Verdict] = {}
     for rule in rules:
         if rule.covers_repository(tags.repository):
@@ -127,7 +127,7 @@ def _by_rules(tags: Tags, rules: tuple[Rule, ...]) -> dict[str, Verdict]:
     return found
 
 
-def _by_rule(tags: Tags, rule: Rule, covered: list[str]) -> list[Verdict]:
+def _by_rule(tags: Tags, rule: RetentionRule, covered: list[str]) -> list[Verdict]:
     """The decisions of one rule. It counts images: all tags of an image that stays, stay."""
     if rule.keep_last is None:
         why = text("{rule} keeps it", rule=rule.where)

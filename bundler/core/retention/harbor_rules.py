@@ -17,7 +17,7 @@ from typing import Any
 from bundler.core.attachments import subject_of_tag
 from bundler.core.frozen import frozen
 from bundler.core.retention.imported import ImportedBundle
-from bundler.core.retention.rules import Retention, Rule
+from bundler.core.retention.rules import Retention, RetentionRule
 from bundler.core.tag_choice import BY_PUSHED
 from bundler.errors import Misuse
 from bundler.texts import text
@@ -140,13 +140,13 @@ def _extras(value: object) -> object:
         return value
 
 
-def _repositories(retention: Retention, rule: Rule) -> tuple[str, ...]:
+def _repositories(retention: Retention, rule: RetentionRule) -> tuple[str, ...]:
     if retention.repositories and rule.repositories:
         raise _untranslatable(rule.where, text("write all repositories into the rules"))
     return rule.repositories or retention.repositories or ("*",)
 
 
-def _repository(pattern: str, project: str, rule: Rule) -> str:
+def _repository(pattern: str, project: str, rule: RetentionRule) -> str:
     """A repository of the project as Harbor names it, or ``**`` for all; other wildcards differ from ours."""
     if pattern in ("*", f"{project}/*"):
         return "**"
@@ -161,7 +161,7 @@ def _repository(pattern: str, project: str, rule: Rule) -> str:
     return rest
 
 
-def _check_overlap(rule: Rule, name: str, seen: Iterable[str]) -> None:
+def _check_overlap(rule: RetentionRule, name: str, seen: Iterable[str]) -> None:
     """Harbor would retain for both rules all that one of them does not cover."""
     if any(_meet(name, other) for other in seen):
         raise _untranslatable(rule.where, text("an earlier rule is for some of its repositories"))
@@ -172,7 +172,7 @@ def _meet(one: str, other: str) -> bool:
     return one == other or "**" in (one, other)
 
 
-def _translated(rule: Rule, name: str) -> list[HarborRule]:
+def _translated(rule: RetentionRule, name: str) -> list[HarborRule]:
     tags = rule.tags
     patterns = tags.match or ("*",)
     if tags.without or tags.versions is not None or tags.since:

@@ -17,7 +17,7 @@ ANY_TAG = TagChoice(match=("*",))
 
 
 @frozen
-class Rule:
+class RetentionRule:
     """One rule.
 
     Attributes:
@@ -71,7 +71,7 @@ class Retention:
     """
 
     keep_bundles: int | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RetentionRule, ...] = ()
     repositories: tuple[str, ...] = ()
 
     def is_for(self, repository: str) -> bool:
@@ -101,7 +101,9 @@ def fits(name: str, patterns: Iterable[str]) -> bool:
     return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def newest_first(images: Mapping[int, list[str]], rule: Rule, dates: Mapping[int, int]) -> tuple[list[int], list[int]]:
+def newest_first(
+    images: Mapping[int, list[str]], rule: RetentionRule, dates: Mapping[int, int]
+) -> tuple[list[int], list[int]]:
     """The images that a rule covers, the newest first, and those without a date, which have no place in the order.
 
     Args:

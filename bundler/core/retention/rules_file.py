@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from bundler import texts
-from bundler.core.retention.rules import Retention, Rule
+from bundler.core.retention.rules import Retention, RetentionRule
 from bundler.core.several import together
 from bundler.core.strict_yaml import MappingNode, Node, SequenceNode, YamlDocument
 from bundler.core.tag_choice import BY_CREATED, BY_PUSHED, BY_VERSION, TagChoice
@@ -60,10 +60,10 @@ class _Reader:
             self._texts(top.get("repositories")),
         )
 
-    def _rule(self, node: Node) -> Rule:
+    def _rule(self, node: Node) -> RetentionRule:
         if not isinstance(node, MappingNode):
             self._yaml.error(node, "a rule must be a mapping with keep-last: or keep:")
-            return Rule()
+            return RetentionRule()
         fields = self._yaml.mapping(node, _RULE_KEYS)
         if ("keep-last" in fields) == ("keep" in fields):
             self._yaml.error(node, "a rule has either keep-last: N or keep: all")
@@ -75,7 +75,7 @@ class _Reader:
             without=self._texts(fields.get("except")),
             versions=self._yaml.value(fields.get("semver"), VersionRange.parse),
         )
-        return Rule(
+        return RetentionRule(
             self._texts(fields.get("repositories")),
             choice,
             self._yaml.value(fields.get("keep-last"), _count),

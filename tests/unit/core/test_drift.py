@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bundler.core.digest import Digest
-from bundler.core.drift import DAMAGED, MISSING, MOVED, UNREAD, WHOLE, Fault, ImageDrift, WantedImage, at_place, counts
+from bundler.core.drift import (
+    DAMAGED,
+    MISSING,
+    MOVED,
+    UNREAD,
+    WHOLE,
+    ImageDrift,
+    PartFault,
+    WantedImage,
+    at_place,
+    counts,
+)
 from bundler.core.manifest import Base, InBase
 from bundler.core.need_by_blobs import with_chunks
 from bundler.core.need_line import Wanted
@@ -18,7 +29,7 @@ IMAGE = WantedImage("a:1", Reference.parse("r.example:5000/team/a:1"), digest("a
 
 
 def drift(*states: str) -> ImageDrift:
-    return ImageDrift(IMAGE, tuple(Fault(state, "x", Incomplete("x")) for state in states))
+    return ImageDrift(IMAGE, tuple(PartFault(state, "x", Incomplete("x")) for state in states))
 
 
 @each_case(

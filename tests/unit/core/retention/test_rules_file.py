@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.core.retention.rules import Retention, Rule
+from bundler.core.retention.rules import Retention, RetentionRule
 from bundler.core.retention.rules_file import parse_retention
 from bundler.core.tag_choice import BY_CREATED, TagChoice
 from bundler.core.version_range import VersionRange
@@ -36,9 +36,9 @@ rules:
     assert found == Retention(
         3,
         (
-            Rule(("team/base",), TagChoice(match=("*",)), None, where="rules.yaml:5"),
-            Rule((), TagChoice(match=("pr-*", "ci-*"), without=("*-keep",)), 5, BY_CREATED, "rules.yaml:7"),
-            Rule((), TagChoice(match=("*",), versions=VersionRange.parse(">=1")), 0, where="rules.yaml:11"),
+            RetentionRule(("team/base",), TagChoice(match=("*",)), None, where="rules.yaml:5"),
+            RetentionRule((), TagChoice(match=("pr-*", "ci-*"), without=("*-keep",)), 5, BY_CREATED, "rules.yaml:7"),
+            RetentionRule((), TagChoice(match=("*",), versions=VersionRange.parse(">=1")), 0, where="rules.yaml:11"),
         ),
         ("team/*",),
     )
