@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,7 +104,7 @@ class _Running:
         if not self._is_wanted:
             raise _Ended
 
-    def wait_for(self, socket: Path) -> None:
+    def wait_for(self, path: Path) -> None:
         """Waits until it listens. It reads its database first.
 
         Raises:
@@ -110,7 +112,7 @@ class _Running:
         """
         waited_seconds = 0.0
         while not self._thread.ends_within(_WAIT_SECONDS):
-            if socket.is_socket():
+            if _listens(path):
                 return
             waited_seconds += _WAIT_SECONDS
             if waited_seconds > SCANNER_SECONDS:
@@ -124,3 +126,13 @@ class _Running:
         """Ends it. Idempotent."""
         self._is_wanted = False
         self._thread.join()
+
+
+def _listens(path: Path) -> bool:
+    """True if a program takes connections at a socket. The file of a socket is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        try:
+            asking.connect(os.fspath(path))
+        except OSError:
+            return False
+    return True
