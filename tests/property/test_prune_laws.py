@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-import pytest
-
 from bundler.core.digest import Digest
 from bundler.core.inventory import HeldBlob
 from bundler.core.inventory_table import FoundManifest, FoundRepository, table
@@ -19,8 +17,6 @@ from bundler.core.retention.plan import Known, Plan, plan
 from bundler.core.retention.rules import ANY_TAG, Retention, RetentionRule
 from bundler.core.tag_choice import BY_CREATED, BY_VERSION, TagChoice
 from tests.support.sweeps import IS_FULL
-
-pytestmark = pytest.mark.no_cover
 
 HOST = "registry.internal:5000"
 REPOSITORIES = ("team/app", "team/tool")

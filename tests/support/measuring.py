@@ -23,6 +23,7 @@ MEASURED = (
     "tests/property/",
     "tests/unit/",
     "tests/vectors/",
+    "tests/real/test_backup.py",
     "tests/real/test_parity.py",
     "tests/real/test_restore.py",
     "tests/real/test_s3.py",
