@@ -22,7 +22,7 @@ import yaml
 
 from bundler.core.exit_codes import EXIT_CODES
 from tests.support.images import simple
-from tests.support.indexed_job import Job, Pod
+from tests.support.indexed_job import Job, Pod, owner
 from tests.support.parts import RealRegistry, require, shell
 from tests.support.servers import Front, certificates, client_of
 from tests.support.slurm import RealSlurm
@@ -186,10 +186,10 @@ def policed(objects: list[dict[str, Any]], codes: dict[int, list[int]], folder: 
     """The Job with an image whose pods end with these codes, one after the other; with 0 when there are no more."""
     state = folder / "state"
     state.mkdir()
-    os.chown(state, 65532, 65532)
+    os.chown(state, owner(65532), 65532)
     for index, each in codes.items():
         (state / f"{index}").write_text("".join(f"{code}\n" for code in each))
-        os.chown(state / f"{index}", 65532, 65532)
+        os.chown(state / f"{index}", owner(65532), 65532)
     script = (
         "cd /mnt/state; f=$JOB_COMPLETION_INDEX; [ -s $f ] || exit 0; "
         "code=$(head -n 1 $f); tail -n +2 $f > $f.new; mv $f.new $f; exit $code"
@@ -237,7 +237,7 @@ def test_a_job_with_a_killed_and_a_drained_pod_imports_everything_and_leaves_one
     objects = deployed(host, is_all_or_nothing=True)
     state = tmp_path / "state"
     state.mkdir()
-    os.chown(state, 65532, 65532)
+    os.chown(state, owner(65532), 65532)
     claims = {"bundler-bundles": made, "bundler-state": state}
     pod_folder = tmp_path / "pods"
     pod_folder.mkdir()

@@ -200,14 +200,17 @@ def _expanded(value: str, environment: Mapping[str, str]) -> str:
 
 
 def _write_as_kubelet(folder: Path, files: Mapping[str, bytes], *, mode: int, group: int) -> None:
-    """Links into a folder with a date, in a folder that everybody may write; root's files, which the group may read."""
+    """Links into a folder with a date, in a folder that everybody may write; root's files, which the group may read.
+
+    Where the processes are root's after all, only root may read them: bundler takes no private key that others can read.
+    """
     os.chmod(folder, 0o777)
     dated = folder / "..2026_11_30_08_00_00.123"
     dated.mkdir()
     (folder / "..data").symlink_to(dated.name)
     for name, content in files.items():
         (dated / name).write_bytes(content)
-        os.chmod(dated / name, mode | 0o440)
+        os.chmod(dated / name, mode | 0o440 if can_start(group) else mode & ~0o070 | 0o400)
         os.chown(dated / name, 0, group)
         (folder / name).symlink_to(f"..data/{name}")
 
@@ -230,3 +233,8 @@ def can_start(user: int) -> bool:
     """True if a user may read the Python of these tests, which may lie in the home of root."""
     command = ["setpriv", f"--reuid={user}", "--clear-groups", sys.executable, "-c", "import bundler.cli.program"]
     return subprocess.run(command, capture_output=True, cwd="/").returncode == 0
+
+
+def owner(user: int) -> int:
+    """The user that the processes of a pod really have: root, without any rights, where the user cannot read Python."""
+    return user if can_start(user) else 0
