@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import errno
 import http.client
 import json
 import re
@@ -416,7 +417,7 @@ def _registry_words(body: bytes) -> tuple[str, str]:
     """Returns code and message of the first error (distribution-spec "Error Codes")."""
     try:
         first = json.loads(body)["errors"][0]
-        detail = first.get("detail")
+        detail = _words_of(first.get("detail"))
         message = str(first.get("message") or "")
         if isinstance(detail, str) and detail not in message:
             message = f"{message}: {detail}" if message else detail
@@ -425,6 +426,18 @@ def _registry_words(body: bytes) -> tuple[str, str]:
         if is_page(body):
             return "", _PAGE
         return "", printable(body[:_MESSAGE_CHARACTERS].decode("utf-8", "replace"))
+
+
+def _words_of(detail: object) -> object:
+    """The detail of an error in words.
+
+    distribution's driver for file systems shows some errors of the system by their numbers: as it starts an upload on a
+    full disk, ``{"DriverName": "filesystem", "Enclosed": {"Op": "write", "Path": "…", "Err": 28}}`` (2.8.2).
+    """
+    enclosed = detail.get("Enclosed") if isinstance(detail, dict) else None
+    if isinstance(enclosed, dict) and enclosed.get("Err") == errno.ENOSPC:
+        return "no space left on device"
+    return detail
 
 
 def _retry_after(answer: Answer) -> float | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 import urllib3
 
 from bundler.errors import Refused
 from bundler.pace import Turn
-from bundler.stores.http import Answer, HttpClient
+from bundler.stores.http import Answer, HttpClient, _registry_words
 from tests.support.tables import each_case
 
 
@@ -97,3 +98,12 @@ def test_a_redirect_that_turns_a_request_into_a_question_is_not_followed(status:
     client = Scripted("/other", status)
     answer = client.request("POST", "https://a.example/x", headers={})
     assert (answer.status, len(client.sent)) == (status, 1)
+
+
+def test_a_full_disk_that_the_registry_shows_as_a_number_is_in_words():
+    """The answer of docker-registry 2.8.2 to the begin of an upload on a full disk."""
+    detail = {"DriverName": "filesystem", "Enclosed": {"Op": "write", "Path": "/registry/startedat", "Err": 28}}
+    body = json.dumps({"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]}).encode()
+    assert _registry_words(body) == ("UNKNOWN", "unknown error: no space left on device")
+    detail["Enclosed"] = {"Err": "28"}
+    assert _registry_words(json.dumps({"errors": [{"detail": detail}]}).encode()) == ("", "")
