@@ -50,12 +50,18 @@ NEVER: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "--again",
+            "--clear-uploads",
             "--dry-run",
             "--fingerprint",
+            "--harbor-rules",
             "--help",
+            "--immutable",
             "--last",
+            "--publish",
+            "--resolve-only",
             "--restart",
             "--retry-failed",
+            "--seal",
             "--sequence",
             "--sha256",
             "--version",

@@ -95,6 +95,7 @@ FAULTS = {
     "what weakens trust": (USER, 'plain-http = ["h"]', "--plain-http"),
     "a secret": (USER, "password-stdin = true", "--password-stdin"),
     "one run": (USER, "dry-run = true", "--dry-run"),
+    "what removes the uploads of others": (USER, "clear-uploads = 3", "--clear-uploads"),
     "a key to trust from the working folder": ("bundler.toml", 'trust = "/evil.pub"', "config.toml"),
     "a target from the working folder": ("bundler.toml", '[import]\nto = "evil:5000"', "config.toml"),
     "rules from the working folder": ("bundler.toml", 'rules = "evil.yaml"', "config.toml"),
