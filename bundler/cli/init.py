@@ -47,6 +47,7 @@ def init(
     In a terminal it asks for what is not given. No file is replaced.
     """
     from bundler.views import documents, init_report
+    from bundler.views.languages import translated
 
     path = Path(folder)
     usual = _usual_name(path)
@@ -62,6 +63,7 @@ def init(
         tuple(map(bundler.Platform.parse, platform)),
         key=key or "",
         output=output or "",
+        translated=translated,
     )
     result = bundler.init(request)
     show(init_report.lines(result), documents.init_document(result), is_json=is_json)

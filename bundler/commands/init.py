@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,35 +24,35 @@ LIST_FILE = "images.yaml"
 _EXAMPLE = "docker.io/library/busybox:1.37"
 
 _LIST = """\
-# The images of the bundle {name}. Check it:  bundler images {file}
+# {what}  bundler images {file}
 
 name: {name}
 
-# Without this line: every platform of each image.
+# {without}
 {platforms}
 
 images:
 {images}
 #  - image: quay.io/prometheus/prometheus:v3.0.1
-#    digest: sha256:…                          # a pin; a tag that moved is an error
+#    digest: sha256:…                          # {pin}
 #    platforms: [linux/amd64]
-#  - image: registry.example.com/team/app:1.4  # the name in the bundle
-#    from: docker-daemon:app:dev               # where the bytes come from
-#  - repository: registry.example.com/team/*   # all repositories of a team
+#  - image: registry.example.com/team/app:1.4  # {called}
+#    from: docker-daemon:app:dev               # {origin}
+#  - repository: registry.example.com/team/*   # {team}
 #    tags: {{newest: 2}}
 """
 _SETTINGS = """\
-# Defaults of flags in this folder. All of them, and where each comes from:  bundler config
+# {what}  bundler config
 
 [export]
 {key}
 {output}
-# chunk-size = "2GB"                         # for media with FAT: less than 4 GiB
-# parity = "10%"                             # recovery data against damaged media
+# chunk-size = "2GB"                         # {fat}
+# parity = "10%"                             # {parity}
 """
 _PLAIN = re.compile(r"[A-Za-z0-9][\w./:@+-]*[\w]", re.ASCII)
 """Images that mean the same in YAML without quotation marks."""
-_NO_KEY = '# key = "builder.key"                        # made by: bundler keygen builder'
+_NO_KEY = '# key = "builder.key"                        # {made}  bundler keygen builder'
 
 
 @frozen
@@ -66,6 +66,7 @@ class InitRequest(Request):
         platforms: The platforms of the images; empty for all.
         key: The file of the private key that signs the bundles; empty if there is none yet.
         output: The folder of the bundles; empty if it is not known yet.
+        translated: Returns a comment of the files in the language of their readers; English by default.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class InitRequest(Request):
     platforms: tuple[Platform, ...] = ()
     key: str = ""
     output: str = ""
+    translated: Callable[[str], str] = str
 
 
 @frozen
@@ -141,12 +143,18 @@ def check_image(written: str) -> None:
 
 
 def _list(request: InitRequest) -> str:
-    platforms = ", ".join(map(str, request.platforms))
+    platforms, said = ", ".join(map(str, request.platforms)), request.translated
     return _LIST.format(
         name=request.name,
         file=LIST_FILE,
         platforms=f"platforms: [{platforms}]" if platforms else "# platforms: [linux/amd64, linux/arm64]",
         images=_entries(request.images or [_EXAMPLE]).removeprefix("images:\n"),
+        what=said(text("The images of the bundle {name}. Check it:", name=request.name)),
+        without=said(text("Without this line: every platform of each image.")),
+        pin=said(text("a pin; a tag that moved is an error")),
+        called=said(text("the name in the bundle")),
+        origin=said(text("where the bytes come from")),
+        team=said(text("all repositories of a team")),
     )
 
 
@@ -155,8 +163,11 @@ def _entries(images: Sequence[str]) -> str:
 
 
 def _settings(request: InitRequest) -> str:
-    key, output = request.key, request.output
+    key, output, said = request.key, request.output, request.translated
     return _SETTINGS.format(
-        key=f"key = {quoted(key)}" if key else _NO_KEY,
+        what=said(text("Defaults of flags in this folder. All of them, and where each comes from:")),
+        key=f"key = {quoted(key)}" if key else _NO_KEY.format(made=said(text("made by:"))),
         output=f"output = {quoted(output)}" if output else '# output = "/media/stick"',
+        fat=said(text("for media with FAT: less than 4 GiB")),
+        parity=said(text("recovery data against damaged media")),
     )

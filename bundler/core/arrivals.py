@@ -197,5 +197,5 @@ class _Read:
             min(time, before.first) if before else time,
             max(time, before.last) if before else time,
             before.imports + 1 if before else 1,
-            receipt.exit_code == 0 or (before is not None and before.is_whole),
+            (receipt.exit_code == 0 and not receipt.chosen) or (before is not None and before.is_whole),
         )

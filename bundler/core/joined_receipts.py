@@ -44,6 +44,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         )
     targets = tuple(_merged_target(ordered, name) for name in _each_once(t.target for r in ordered for t in r.targets))
     lacking = missing_shards(ordered)
+    are_chosen = all(receipt.chosen for receipt in ordered)
     missing_code = Incomplete.exit_code if lacking else 0
     missing_words = (
         str(text("no receipt of the shards {shards}", shards=some(map(str, lacking), most=20))) if lacking else None
@@ -72,14 +73,27 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         others=tuple(dict.fromkeys(other for receipt in ordered for other in receipt.others)),
         preheats=tuple(each for receipt in ordered for each in receipt.preheats),
         shards=tuple(dict.fromkeys(shard for receipt in ordered for shard in receipt.shards)) if lacking else (),
+        chosen=_each_once(option for receipt in ordered for option in receipt.chosen) if are_chosen else (),
     )
 
 
 def missing_shards(receipts: Sequence[Receipt]) -> tuple[Shard, ...]:
     """The shards that have no receipt; none if a receipt is of all images, or all shards of some count have one.
 
+    A receipt of some images that the user chose proves nothing about the others. So it only counts with receipts of the
+    same choice, and only if there is none without a choice.
+
     If no count is complete, these are the missing shards of the one that lacks the fewest.
     """
+    by_choice: dict[tuple[str, ...], list[Receipt]] = {}
+    for receipt in receipts:
+        by_choice.setdefault(receipt.chosen, []).append(receipt)
+    judged = [by_choice[()]] if () in by_choice else by_choice.values()
+    return next(filter(None, map(_missing_shards, judged)), ())
+
+
+def _missing_shards(receipts: Sequence[Receipt]) -> tuple[Shard, ...]:
+    """The missing shards of receipts of one choice of images."""
     if not all(receipt.shards for receipt in receipts):
         return ()
     known = {shard for receipt in receipts for shard in receipt.shards}

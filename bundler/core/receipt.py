@@ -166,6 +166,7 @@ class Receipt:
         scans: The answers of the scan gate; empty if no scan was demanded, and in older receipts.
         preheats: The results of asking services that distribute images; empty if none was asked, and in older receipts.
         shards: The parts of the images that the import was for; empty for all images.
+        chosen: The options that chose some of the images; empty for all images, and in older receipts.
     """
 
     tool: str
@@ -193,6 +194,7 @@ class Receipt:
     scans: tuple[ReceiptScan, ...] = ()
     preheats: tuple[Preheated, ...] = ()
     shards: tuple[Shard, ...] = ()
+    chosen: tuple[str, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -275,6 +277,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         **({"scans": list(map(scan_document, receipt.scans))} if receipt.scans else {}),
         **({"preheats": list(map(preheated_document, receipt.preheats))} if receipt.preheats else {}),
         **({"shards": list(map(str, receipt.shards))} if receipt.shards else {}),
+        **({"chosen": list(receipt.chosen)} if receipt.chosen else {}),
     }
 
 
@@ -341,6 +344,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         scans=tuple(map(read_receipt_scan, list_of(document.get("scans", [])))),
         preheats=tuple(map(read_preheated, list_of(document.get("preheats", [])))),
         shards=tuple(Shard.parse(each, {}) for each in _texts(document.get("shards", []))),
+        chosen=_texts(document.get("chosen", [])),
     )
     if receipt.blob_sizes and len(receipt.blob_sizes) != len(receipt.blobs):
         raise ValueError("not every blob has a size")

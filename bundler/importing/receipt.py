@@ -46,6 +46,16 @@ def receipt_of(
         scans=tuple(map(receipt_scan_of, result.scans)),
         preheats=result.preheats,
         shards=(request.shard,) if request.shard is not None else (),
+        chosen=_chosen(request),
+    )
+
+
+def _chosen(request: ImportRequest) -> tuple[str, ...]:
+    """The options that choose some of the images."""
+    return (
+        *(f"--only {pattern}" for pattern in request.selection.only),
+        *(f"--except {pattern}" for pattern in request.selection.except_),
+        *(["--retry-failed"] if request.retry is not None else []),
     )
 
 

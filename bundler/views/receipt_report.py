@@ -63,6 +63,8 @@ def show_lines(file: ReceiptFile) -> list[str]:
     if receipt.verdicts:
         facts.append((said("policy"), _verdict_words(receipt)))
     facts += [(said("scan"), _scan_words(scan)) for scan in receipt.scans]
+    if receipt.chosen:
+        facts.append((said("only some"), ", ".join(receipt.chosen)))
     if receipt.shards:
         facts.append((said("shard"), ", ".join(map(str, receipt.shards))))
     if receipt.merged:

@@ -145,6 +145,10 @@ def test_a_shard_that_is_killed_runs_again_alone_and_the_merged_receipt_is_that_
     assert not receipts[1].exists()
     lacking = here("receipt", "merge", receipts[0], receipts[2], "-o", tmp_path / "lacking.json")
     assert "exit code 9: no receipt of the shards 2/3" in lacking.out
+    some = start(f"{front.host}/parts", "--only", f"*{next(iter(IMAGES))}", "--receipt", tmp_path / "some.json")
+    assert some.wait(60) == 0, some.communicate()
+    lacking = here("receipt", "merge", receipts[0], tmp_path / "some.json", "-o", tmp_path / "some-lacking.json")
+    assert "exit code 9: no receipt of the shards 2/3, 3/3" in lacking.out
     again = shard(2)
     assert again.wait(60) == 0, again.communicate()
     assert here("receipt", "merge", *receipts, "-o", tmp_path / "merged.json").code == 0

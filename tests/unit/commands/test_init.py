@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import bundler
 from bundler import cli
 from bundler.core.platform import Platform
 from bundler.errors import BundlerError, Misuse
+from bundler.views.languages import speaking
 
 
 def test_the_list_and_the_defaults_are_read_by_the_commands_that_follow(
@@ -49,6 +51,25 @@ def test_without_answers_there_is_an_example_that_is_valid(tmp_path: Path) -> No
     assert result.is_example
     assert cli.run(["images", str(result.list_path), "-q"]) == 0
     assert bundler.read_settings([], folder=tmp_path, environment={}).settings == ()
+
+
+def test_the_comments_are_in_the_language_of_the_reader_and_the_rest_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["init", "en", "--name", "first"]) == 0
+    with speaking("zh"):
+        assert cli.run(["init", "zh", "--name", "first"]) == 0
+    for name in ("images.yaml", "bundler.toml"):
+        english, chinese = (Path(folder, name).read_text().splitlines() for folder in ("en", "zh"))
+        notes = [tuple(each.rpartition("# ")[2] for each in pair) for pair in zip(english, chinese, strict=True)]
+        translations = [chinese for english, chinese in notes if english != chinese]
+        assert len(translations) >= 4
+        assert all(re.search("[\u4e00-\u9fff]", each) for each in translations)
+        without = [[line.rpartition("# ")[0] for line in lines if line.count("#") != 1] for lines in (english, chinese)]
+        assert without[0] == without[1]
+    assert cli.run(["images", "zh/images.yaml", "-q"]) == 0
+    assert bundler.read_settings([], folder=tmp_path / "zh", environment={}).settings == ()
 
 
 @pytest.mark.parametrize("name", ["images.yaml", "bundler.toml"])

@@ -564,6 +564,32 @@ def test_a_merged_receipt_names_the_shards_that_have_none(receipts: list[Receipt
     assert bool(whole.shards) == bool(missing)
 
 
+def of_some(*chosen: str, shards: tuple[str, ...] = ()) -> Receipt:
+    return of_shard(*shards, chosen=chosen)
+
+
+@pytest.mark.parametrize(
+    ("receipts", "missing", "chosen"),
+    [
+        ([of_shard("1/3"), of_some("--only nginx*")], ["2/3", "3/3"], ()),
+        ([of_some("--retry-failed"), of_shard("1/2")], ["2/2"], ()),
+        ([of_some("--only a"), of_shard("1/2"), of_shard("2/2")], [], ()),
+        ([of_some("--only a"), receipt(image())], [], ()),
+        ([of_some("--only a"), of_some("--only b")], [], ("--only a", "--only b")),
+        ([of_some("--only a", shards=("1/2",)), of_some("--only a", shards=("2/2",))], [], ("--only a",)),
+        ([of_some("--only a"), of_some("--only b", shards=("1/2",))], ["2/2"], ("--only a", "--only b")),
+        ([of_some("--only a", shards=("1/2",)), of_shard("2/2")], ["1/2"], ()),
+    ],
+)
+def test_a_receipt_of_chosen_images_completes_no_shards(
+    receipts: list[Receipt], missing: list[str], chosen: tuple[str, ...]
+) -> None:
+    whole = merged(receipts, ["id"] * len(receipts))
+    assert [str(each) for each in missing_shards(receipts)] == missing
+    assert (whole.exit_code, whole.chosen) == (9 if missing else 0, chosen)
+    assert parse_receipt(whole.to_json(), what="x") == whole
+
+
 def test_a_failed_image_counts_more_than_a_missing_shard() -> None:
     failed = receipt(image(outcome="failed"), shards=(Shard(1, 2),), exit_code=6, error="denied")
     assert (merged([failed], ["id"]).exit_code, merged([failed], ["id"]).error) == (6, "denied")

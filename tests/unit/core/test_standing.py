@@ -113,6 +113,8 @@ def test_a_bundle_that_never_arrived_completely_says_so():
     failed, whole = imported(image("a:1"), exit_code=3), imported(image("a:1"), day="2026-11-24")
     assert not stands(here(), failed).channels[0].is_whole
     assert stands(here(), failed, whole).channels[0].is_whole
+    some = replace(whole, chosen=("--only a*",))
+    assert not stands(here(), failed, some).channels[0].is_whole
 
 
 def test_a_clock_before_the_newest_receipt_gives_no_age():
