@@ -368,7 +368,7 @@ if TYPE_CHECKING:
     from bundler.views.html.reports import Reportable as Reportable, ReportResult as ReportResult
     from bundler.workers import Cancellation as Cancellation
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.errors": (

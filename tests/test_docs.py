@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import bundler.bundle
-from bundler import cli, errors
+from bundler import __version__, cli, errors
 from bundler.core import image_list, manifest, plan, roles, tar
 from bundler.core.medium_size import DEFAULT_CHUNK_BYTES
 from bundler.lists.found import Surroundings
@@ -26,6 +26,10 @@ from tests.fuzz.targets import TARGETS
 from tests.support.tables import each_case
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import changelog  # noqa: E402
+
 README = (ROOT / "README.md").read_text()
 COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text()
 HOUSE = (ROOT / "docs/house.md").read_text()
@@ -274,6 +278,26 @@ def test_the_house_has_every_part_and_no_other():
         if path.is_dir() and path.name not in ("__pycache__", "support")
     }
     assert kinds <= set(re.findall(r"\w+", rest.partition("\ntests/")[2]))
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog_and_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    advice = "a merge put an older text back: take main's CHANGELOG.md, and add your line below [0.2.0], at its topic"
+    assert changelog.faults(text) == [], advice
+    assert changelog.release(text, __version__).notes
+
+
+def test_every_page_and_script_shows_this_version():
+    """Records of the past keep theirs: decisions, measurements, the changelog."""
+    past = ("CHANGELOG.md", "performance.md", "scale.md")
+    files = [page for page in PAGES if page.name not in past and "decisions" not in page.parts]
+    files += [ROOT / "scripts/distribution/dockerfile", ROOT / "scripts/cluster/kubernetes/kustomization.yaml"]
+    shown = {
+        path: re.findall(r"(?:bundler[-_: ]|newTag: |tool is |\"version\": \")(\d+\.\d+\.\d+)\b", path.read_text())
+        for path in files
+    }
+    assert {path.name: found for path, found in shown.items() if set(found) - {__version__}} == {}
+    assert sum(map(len, shown.values())) > 8
 
 
 def test_the_readme_is_short():

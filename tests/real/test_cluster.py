@@ -170,7 +170,7 @@ def test_the_schemas_of_kubernetes_and_kubectl_take_all_objects_and_find_a_typin
         if each["kind"] == "Job":
             assert kubectl_keeps(each, tmp_path), "kubectl leaves out what its types do not know"
     images = {each["spec"]["template"]["spec"]["containers"][0]["image"] for each in objects if each["kind"] == "Job"}
-    assert images == {"registry.internal/tools/bundler:0.1.0"}
+    assert images == {"registry.internal/tools/bundler:0.2.0"}
 
 
 def test_every_exit_code_fails_a_shard_at_once_or_may_be_mended_by_a_repetition(deployed):

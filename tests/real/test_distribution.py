@@ -323,7 +323,7 @@ def test_the_package_of_debian_has_the_command_and_its_manual_and_leaves_other_f
 
     shutil.copytree(libraries, tmp_path / "root/usr/lib/bundler")
     package = tmp_path / "x.deb"
-    build_deb(tmp_path / "root", package, version="0.1.0", machine=MACHINE, epoch="1700000000", manual=b".TH X 1\n")
+    build_deb(tmp_path / "root", package, version="0.2.0", machine=MACHINE, epoch="1700000000", manual=b".TH X 1\n")
     use_package(package, tmp_path / "there")
 
 

@@ -17,11 +17,11 @@ from tests.support.parts import shell
 from tests.support.steps import Steps
 
 FILES = {
-    "bundler-0.1.0-py3-none-any.whl": b"PK wheel",
+    "bundler-0.2.0-py3-none-any.whl": b"PK wheel",
     "install.sh": b"#!/bin/sh\necho installed\n",
-    "bundler-0.1.0-x86_64.pyz": b"#!/usr/bin/env python3\n",
-    "bundler_0.1.0_amd64.deb": b"!<arch>\n",
-    "bundler-0.1.0-image-x86_64.tar": bytes(3000),
+    "bundler-0.2.0-x86_64.pyz": b"#!/usr/bin/env python3\n",
+    "bundler_0.2.0_amd64.deb": b"!<arch>\n",
+    "bundler-0.2.0-image-x86_64.tar": bytes(3000),
     "empty.txt": b"",
 }
 LISTED = {f"tool/{name}" for name in FILES}

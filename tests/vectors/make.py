@@ -1,8 +1,7 @@
 """Makes the golden bundles of this folder: one of each kind, a few KiB each.
 
-``python -m tests.vectors.make FOLDER`` makes them in FOLDER. They are read by every later version (`test_vectors.py`).
-Until version 0.2 is released they may be made again when the format changes: ``python -m tests.vectors.make`` makes them
-here. After that they are never made again: a later version adds its own, in a folder of its own.
+They are those of version 0.2.0, which froze the format, and every later version reads them (`test_vectors.py`). They are never made
+again: a later version adds its own, in a folder of its own. ``python -m tests.vectors.make FOLDER`` makes them in FOLDER.
 
 | bundle | what it shows |
 |---|---|
@@ -413,7 +412,8 @@ def expected(to: Path, kind: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else HERE
+    target = Path(sys.argv[1]).absolute()
+    assert target != HERE, "golden bundles are never made again"
     for each in KINDS:
         shutil.rmtree(target / each, ignore_errors=True)  # an export finds a bundle that is there complete already
     make(target)

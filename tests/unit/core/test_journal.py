@@ -27,7 +27,7 @@ BEGUN = ExportStart(
     options={"--chunk-size": "1048576", "--key": "none"},
     images={"a/b:1 from docker://a/b:1": Digest.of(b"one"), "c/d:2 from oci:Größe": Digest.of(b"two")},
     created="2026-11-24T03:00:00Z",
-    tool="bundler 0.1.0",
+    tool="bundler 0.2.0",
     plan="f" * 64,
     attachments={
         "a/b:1 from docker://a/b:1": PinnedAttachments(
