@@ -69,8 +69,8 @@ MAKERS = frozenset(
 OURS = frozenset({"text", "said", "translated", "counted", "joined", "first_of"})
 """Functions whose names others have too: they count only if they come from `texts` or `views.languages`."""
 
-ENGLISH = ("views/documents.py", "views/man_page.py")
-"""Views that are English only: programs read documents, and there is one manual page for all."""
+ENGLISH = ("views/documents.py",)
+"""Views that are English only: programs read documents."""
 
 LIBRARIES = (
     "Usage:",

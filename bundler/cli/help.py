@@ -88,19 +88,27 @@ class Helping(click.Command):
         """Writes the options, by what they are for if there are many, and the commands of a group."""
         from bundler.views.languages import said, translated
 
-        records: dict[str, tuple[str, str]] = {}
-        for parameter in self.get_params(ctx):
-            if isinstance(parameter, click.Option):
-                option = copy.copy(parameter)
-                option.help = translated(parameter.help or "")
-                record = option.get_help_record(ctx)
-                if record:
-                    records[max(parameter.opts, key=len)] = record
+        records = option_records(self, ctx)
         for title, flags in grouped(records).items():
             with formatter.section(translated(title) if title else said("Options")):
                 formatter.write_dl([records[flag] for flag in flags])
         if isinstance(self, click.Group):
             self.format_commands(ctx, formatter)
+
+
+def option_records(command: click.Command, ctx: click.Context) -> dict[str, tuple[str, str]]:
+    """The spelling and the help of each option, in the reader's language, by its long flag."""
+    from bundler.views.languages import translated
+
+    records: dict[str, tuple[str, str]] = {}
+    for parameter in command.get_params(ctx):
+        if isinstance(parameter, click.Option):
+            option = copy.copy(parameter)
+            option.help = translated(parameter.help or "")
+            record = option.get_help_record(ctx)
+            if record:
+                records[max(parameter.opts, key=len)] = record
+    return records
 
 
 def paragraphs_of(text: str) -> list[str]:

@@ -107,7 +107,7 @@ def _build(request: Request, made: Path) -> None:
             version=version,
             machine=machine,
             epoch=request.epoch,
-            manual=_manual(),
+            manual=(libraries / "bundler/bundler.1").read_bytes(),
         ),
         "image": lambda libraries, machine: build_image(
             libraries,
@@ -132,10 +132,6 @@ def _build(request: Request, made: Path) -> None:
     for folder in made.iterdir():
         _write_sums(folder)
     _write_sums(made)
-
-
-def _manual() -> bytes:
-    return subprocess.run([sys.executable, "-m", "bundler", "man"], cwd=ROOT, capture_output=True, check=True).stdout
 
 
 def _write_sums(folder: Path) -> None:

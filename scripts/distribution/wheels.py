@@ -111,8 +111,9 @@ def _glibc(platform: str) -> tuple[int, int]:
 def _build_own(folder: Path, epoch: str) -> Path:
     """Builds bundler's own wheel, from a copy of its source: nothing of an earlier build gets in."""
     source = folder / "source"
-    shutil.copytree(ROOT / "bundler", source / "bundler", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for folder_of_code in ("bundler", "scripts/reference"):
+        shutil.copytree(ROOT / folder_of_code, source / folder_of_code, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     _pip("wheel", "--no-deps", "--no-build-isolation", "-w", folder, source, SOURCE_DATE_EPOCH=epoch)
     (wheel,) = folder.glob("*.whl")

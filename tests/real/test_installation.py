@@ -14,7 +14,7 @@ from tests.support.parts import require
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DEBIAN_PYTHON = "/usr/bin/python3"
-NEEDED = ("click", "setuptools", "_distutils_hack")
+NEEDED = ("click", "docutils", "setuptools", "_distutils_hack")
 """What building the package and ``bundler --version`` import. All else would come from an index, which no test asks."""
 
 
@@ -28,7 +28,7 @@ def test_e_what_the_readme_says_installs_the_command_with_the_python_of_debian(t
     source = tmp_path / "source"
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
     for name in filter(None, tracked.split("\0")):
-        if name.startswith(("bundler/", "pyproject", "README", "LICENSE")):
+        if name.startswith(("bundler/", "scripts/reference/", "pyproject", "setup.py", "README", "LICENSE")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
     libraries = tmp_path / "libraries"
