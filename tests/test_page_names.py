@@ -26,6 +26,9 @@ FOREIGN = {
     "iter_content", "iter_raw",  # of requests and httpx
     "HelmChart", "HelmRelease", "env_file", "image_manifests",  # of k3s, Flux, Compose, KubeKey
     "compose_all",  # of PyYAML
+    "IfNotPresent", "ImagePullBackOff", "ErrImagePull",  # of Kubernetes
+    "ImageContentSourcePolicy", "ImageSetConfiguration", "NeverContactSource",  # of OpenShift
+    "read_registry", "write_registry", "insufficient_scope",  # of GitLab
     "bundler.toml", "images.yaml",  # files of the user
 }  # fmt: skip
 """The names on our pages that belong to others."""

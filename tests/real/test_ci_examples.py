@@ -1,6 +1,6 @@
 """The examples of scripts/ci work: what their pipelines would run is taken out of them and run, against real registries.
 
-GitLab's file is judged by GitLab's own schema, the units by systemd. For the Jenkinsfile no Groovy is at hand: only its
+The files of GitLab and GitHub are judged by their own schemas, the units by systemd. For the Jenkinsfile no Groovy is at hand: only its
 blocks, brackets and quotes are checked here, and its shell parts are run.
 """
 
@@ -31,6 +31,10 @@ from tests.support.sweeps import IS_FULL
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "scripts/ci"
 GITLAB = yaml.safe_load((CI / "gitlab-ci.yml").read_text())
+GITHUB = {
+    job: yaml.safe_load((CI / f"github-{side}.yml").read_text())
+    for job, side in {"export": "export", "plan": "import", "import": "import"}.items()
+}
 JENKINS = (CI / "Jenkinsfile").read_text()
 IMAGES = ("library/oci:1", "team/multi:1", "team/plain:1")
 SECRET = "s3cret-of-ci"
@@ -310,6 +314,75 @@ def test_a_variable_that_is_missing_is_named(script, missing):
     done = subprocess.run(["sh", *f"{CI}/{script}".split()], text=True, capture_output=True, timeout=60)
     assert done.returncode == 2
     assert f"set {missing}" in done.stderr
+
+
+# GitHub
+
+
+def github_job(workspace: Workspace, job: str, **values: object) -> subprocess.CompletedProcess[str]:
+    """Runs the scripts of a job, with what the workflow gives them: variables, secrets and inputs by their names."""
+    workflow = GITHUB[job]
+    scripts, given = [], {"PAUSE_SECONDS": "0", **workflow.get("env", {}), **workflow["jobs"][job].get("env", {})}
+    for step in workflow["jobs"][job]["steps"]:
+        given |= step.get("env", {})
+        scripts += [step["run"]] if step.get("name") != "Install" and "run" in step else []
+    known = {f"${{{{ {kind}.{name} }}}}": str(value) for name, value in values.items() for kind in ("vars", "secrets")}
+    known["${{ inputs.bundle }}"] = str(values.get("bundle"))
+    return workspace.run("\n".join(scripts), {key: known.get(str(value), str(value)) for key, value in given.items()})
+
+
+def test_githubs_schema_accepts_the_workflows_and_would_refuse_a_wrong_one(tmp_path):
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text((CI / "github-import.yml").read_text().replace("runs-on", "run-on"))
+    good = [CI / "github-export.yml", CI / "github-import.yml"]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        "-v",
+        "-o",
+        "json",
+    ]
+    done = subprocess.run([*command, *good, wrong], text=True, capture_output=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["successes"]) == (1, [str(each) for each in good])
+    assert {error["filename"] for error in report["errors"]} == {str(wrong)}
+
+
+def test_no_script_of_github_has_an_expression_in_it():
+    for job, workflow in GITHUB.items():
+        for step in workflow["jobs"][job]["steps"]:
+            assert "${{" not in step.get("run", ""), "a name of a bundle would be run as a command"
+
+
+def test_githubs_jobs_carry_images_from_one_registry_to_another(workspace, origin, guarded, keys):
+    exported = github_job(workspace, "export", SIGNING_KEY=keys[0].read_text(), TRUSTED_KEYS=keys[1].read_text())
+    assert exported.returncode == 0, exported.stderr
+    assert "Signature Verified Successfully" in exported.stdout
+    there = {"TRUSTED_KEYS": keys[1].read_text(), "TARGET_REGISTRY": guarded.host, "bundle": "bundles/test"}
+    login = {"REGISTRY_USER": "robot", "REGISTRY_PASSWORD": SECRET}
+    assert github_job(workspace, "plan", **there, **login).returncode == 0
+    assert not guarded.blobs
+    done = github_job(workspace, "import", **there, **login)
+    assert done.returncode == 0, done.stderr
+    assert tags_of(guarded) == set(IMAGES)
+    *_, kept = GITHUB["import"]["jobs"]["import"]["steps"]
+    assert kept["if"] == "always()"
+    assert len(workspace.files(kept["with"]["path"].split())) == 1
+
+
+def test_a_github_import_that_fails_in_part_is_a_warning_and_one_that_nobody_answers_is_tried_again(
+    exported, refusing, keys
+):
+    there = {"TRUSTED_KEYS": keys[1].read_text(), "bundle": "bundles/test"}
+    done = github_job(exported, "import", TARGET_REGISTRY=refusing.host, **there)
+    assert (done.returncode, "::warning::" in done.stdout) == (0, True), done.stderr
+    assert len(exported.files(["receipts/*.failed.txt"])) == 1
+    away = github_job(exported, "plan", TARGET_REGISTRY="127.0.0.1:9", **there)
+    assert away.returncode == 7
+    assert away.stderr.count("exit code 7, attempt ") == 2
 
 
 # Jenkins

@@ -24,6 +24,7 @@ from bundler.core.exit_codes import EXIT_CODES
 from tests.support.images import simple
 from tests.support.indexed_job import Job, Pod, owner
 from tests.support.parts import RealRegistry, require, shell
+from tests.support.reading import blocks
 from tests.support.servers import Front, certificates, client_of
 from tests.support.slurm import RealSlurm
 
@@ -161,7 +162,9 @@ def test_the_schemas_of_kubernetes_and_kubectl_take_all_objects_and_find_a_typin
     import kubernetes_validate  # here, because it takes a second, of each worker that collects tests
 
     objects = [*deployed(), *yaml.safe_load_all((CLUSTER / "kubernetes/volumes.yaml").read_text())]
-    for each in objects:
+    pods = [yaml.safe_load(pod) for page in ("k3s", "openshift") for pod in blocks(f"recipes/{page}.md", "yaml")]
+    assert len(pods) == 2
+    for each in [*objects, *pods]:
         kubernetes_validate.validate(each, "1.37", strict=True)
     job = job_of(objects, "bundler-import")
     with pytest.raises(kubernetes_validate.ValidationError):

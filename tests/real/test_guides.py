@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import os
-import re
-import shlex
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran
 from tests.support.images import image, layer_tar, packed
 from tests.support.parts import RealRegistry
+from tests.support.reading import DOCS, Reader
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(
     path.relative_to(DOCS).as_posix() for folder in ("guides", "tutorials") for path in DOCS.glob(f"{folder}/*.md")
 )
@@ -27,60 +20,6 @@ kind: Deployment
 metadata: {name: web}
 spec: {template: {spec: {containers: [{name: web, image: "docker.io/library/nginx:1.27"}]}}}
 """
-
-
-class Reader:
-    """A user who types each command of a page, in a folder of his own."""
-
-    def __init__(self, place: Path, here: Callable[..., Ran], instead: dict[str, str]) -> None:
-        self.place = place
-        self.here = here
-        self.instead = instead
-        self.folder = place
-        self.commands = 0
-
-    def at_this_place(self, text: str) -> str:
-        """A text with the folders and registries of this test."""
-        for old, new in self.instead.items():
-            text = text.replace(old, new)
-        return text
-
-    def follow(self, page: str) -> None:
-        """Runs the blocks of a page."""
-        for block in re.findall(r"^```sh\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL):
-            self.folder = self.place
-            for line in self.at_this_place(block).splitlines():
-                if line.strip():
-                    self.type(line)
-
-    def type(self, line: str) -> None:
-        """Runs one command, and expects that it ends with 0."""
-        self.commands += 1
-        if "$FINGERPRINT" in line:  # the builder reads it out
-            line = line.replace("$FINGERPRINT", fingerprint(self.place / "builder.pub"))
-        words = shlex.split(line, comments=True)
-        if words[0] == "cd":
-            self.folder = Path(words[1])
-        elif words[0] == "bundler":
-            os.chdir(self.folder)
-            done = self.here(*[name for word in words[1:] for name in sorted(glob.glob(word)) or [word]])
-            assert done.code == (1 if words[1] == "diff" else 0), f"{line}\n{done.out}{done.err}"
-        else:
-            ended = subprocess.run(["bash", "-euc", line], cwd=self.folder, text=True, capture_output=True, timeout=60)
-            assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
-
-    def has(self, *lines: str) -> None:
-        """Does what pages take for done."""
-        for line in lines:
-            self.type(self.at_this_place(line))
-
-
-def fingerprint(key: Path) -> str:
-    """The fingerprint of a key, as openssl and sha256sum show it."""
-    encoded = subprocess.run(
-        ["openssl", "pkey", "-pubin", "-in", key, "-outform", "DER"], capture_output=True, check=True
-    )
-    return hashlib.sha256(encoded.stdout).hexdigest()
 
 
 @pytest.fixture

@@ -1,48 +1,53 @@
-"""The commands of docs/media-recipes.md do what the page says, with files in place of drives."""
+"""The commands of the recipes of discs, tapes and one-way lines do what they say, with files in place of drives."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.cluster_tools import place_tools
 from tests.support.images import simple
 from tests.support.parts import require
+from tests.support.reading import blocks
+from tests.support.steps import Steps
 
-PAGE = (Path(__file__).parents[2] / "docs/media-recipes.md").read_text()
-BLOCKS = {
-    title: re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-}
-DISCS, TAPES, LINES = "Discs", "Tapes", "One-way lines (diodes)"
+BLOCKS = {page: blocks(f"recipes/{page}.md") for page in ("discs", "tapes", "diode")}
 ANSWERS = "n tape-2\nn tape-3\nn tape-4\nn tape-5\n"
 """The answers to tar, which asks for the next tape: on a drive a Return, here the name of another file."""
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder as that of a user after the first block of each page: a bundle in out/, keys, and commands on the PATH."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "bin").mkdir()
+    place_tools(folder / "bin")
+    (folder / "bin/mt").write_text("#!/bin/sh\n")  # a file has nothing to rewind
+    (folder / "bin/mt").chmod(0o755)
+    simple("medium", 2_600_000).write_layout(folder / "layout", "example.com/a/medium:1")
+    (first,) = {BLOCKS[page][0].replace(" --chunk-size bd25", "") for page in BLOCKS}
+    keygen, export = first.splitlines()
+    assert Steps([*keygen.split()[1:], "-d", folder]).run().code == 0
+    words = ["--chunk-size=1MiB", *export.split()[1:]]
+    instead = {"november.yaml": f"oci:{folder}/layout", "out": f"{folder}/out", "builder.key": f"{folder}/builder.key"}
+    assert Steps([words[1], words[0], *[instead.get(word, word) for word in words[2:]]]).run().code == 0
+    return folder
+
+
 @pytest.fixture
-def place(here, keys, tmp_path) -> Path:
-    """A folder as that of a user of the page: a bundle in out/, the builder's key, and the command on the PATH."""
+def place(made, tmp_path) -> Path:
     require("xorriso", "tar", "openssl")
-    simple("medium", 2_600_000).write_layout(tmp_path / "layout", "example.com/a/medium:1")
-    done = here("export", f"oci:{tmp_path / 'layout'}", "-o", tmp_path / "out", "--name", "platform-2026.11",
-                "--key", keys[0], "--chunk-size", "1MiB")  # fmt: skip
-    assert done.code == 0, done.err
-    shutil.copy(keys[1], tmp_path / "builder.pub")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/bundler").write_text(f'#!/bin/sh\nexec {sys.executable} -m bundler "$@"\n')
-    (tmp_path / "bin/mt").write_text("#!/bin/sh\n")  # a file has nothing to rewind
-    for command in (tmp_path / "bin").iterdir():
-        command.chmod(0o755)
-    return tmp_path
+    shutil.copytree(made, tmp_path / "place")
+    return tmp_path / "place"
 
 
-def recipe(place: Path, title: str, number: int, *, before: str = "", stdin: str = "", **instead: str):
+def recipe(place: Path, page: str, number: int, *, before: str = "", stdin: str = "", **instead: str):
     """Runs a block as it is printed, but for devices: the value of a variable, and what ``instead`` gives."""
-    script = BLOCKS[title][number]
+    script = BLOCKS[page][number]
     for old, new in {"/dev/sr0": f"stdio:{place}/drive.iso", "/dev/nst0": "tape-1", **instead}.items():
         script = script.replace(old, new)
     return subprocess.run(
@@ -60,52 +65,62 @@ def good(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_disc_is_burned_checked_mounted_and_read(place):
+def arrives(place: Path, page: str, number: int, target, *, before: str = "", **instead: str) -> None:
+    """Runs the import of a page, and the way back, which is its last block."""
+    good(recipe(place, page, number, before=before, **{"registry.internal:5000": target.host, **instead}))
+    assert target.tags == {"a/medium": ["1"]}
+    assert "a/medium:1" in good(recipe(place, page, -1))
+
+
+def test_a_disc_is_burned_checked_mounted_and_read(place, target):
     (place / "at").mkdir()
-    good(recipe(place, DISCS, 0))
-    assert "MD5 checksums match" in good(recipe(place, DISCS, 1))
+    good(recipe(place, "discs", 1))
+    assert "MD5 checksums match" in good(recipe(place, "discs", 2))
     loop = """mount() {
       command mount -o ro,loop "${3#stdio:}" "$4" || xorriso -osirrox on -indev "$3" -extract / "$4"
-    }"""
-    mounted = good(recipe(place, DISCS, 2, before=loop, **{"/media/cdrom": str(place / "at")}))
+    }
+    """
+    at = {"/media/cdrom": str(place / "at")}
+    mounted = good(recipe(place, "discs", 3, before=loop, **at))
     assert "chunk-0003.tar: OK" in mounted
-    good(recipe(place, DISCS, 3))
+    mounts = f"{loop} mount -o ro stdio:{place}/drive.iso {place}/at"
+    arrives(place, "discs", 4, target, before=mounts, **at)
+    good(recipe(place, "discs", 5))
     content = bytearray((place / "drive.iso").read_bytes())
     content[len(content) // 2] ^= 1
     (place / "drive.iso").write_bytes(content)
-    broken = recipe(place, DISCS, 1)
+    broken = recipe(place, "discs", 2)
     assert broken.returncode != 0
     assert "MD5 MISMATCH" in broken.stdout + broken.stderr
     shutil.rmtree(place / "read")
-    assert recipe(place, DISCS, 3).returncode != 0
+    assert recipe(place, "discs", 5).returncode != 0
 
 
 def test_an_image_of_a_disc_has_the_bundle_under_its_name(place):
-    good(recipe(place, DISCS, 4))
+    good(recipe(place, "discs", 6))
     (place / "disc.iso").rename(place / "drive.iso")
-    good(recipe(place, DISCS, 3))
-    assert BLOCKS[DISCS][5].startswith("# with a real drive only")
-    assert len(BLOCKS[DISCS]) == 6
+    good(recipe(place, "discs", 5))
+    assert BLOCKS["discs"][7].startswith("# with a real drive only")
 
 
-def test_a_tape_is_written_compared_and_read(place):
-    good(recipe(place, TAPES, 0))
+def test_a_tape_is_written_compared_and_read(place, target):
+    good(recipe(place, "tapes", 1))
     assert (place / "tape-1").stat().st_size % (1 << 20) == 0
-    good(recipe(place, TAPES, 1))
+    good(recipe(place, "tapes", 2))
+    arrives(place, "tapes", 3, target)
     tape = bytearray((place / "tape-1").read_bytes())
     tape[len(tape) // 2] ^= 1
     (place / "tape-1").write_bytes(tape)
     compare = 'tar() { [ "$1" != -c ] || return 0; command tar "$@"; }'
-    assert recipe(place, TAPES, 0, before=compare).returncode != 0
+    assert recipe(place, "tapes", 1, before=compare).returncode != 0
     shutil.rmtree(place / "read")
-    assert recipe(place, TAPES, 1).returncode != 0
+    assert recipe(place, "tapes", 2).returncode != 0
 
 
 def test_several_tapes_hold_one_archive(place):
-    good(recipe(place, TAPES, 2, stdin=ANSWERS, **{"2300G": "1M"}))
+    good(recipe(place, "tapes", 4, stdin=ANSWERS, **{"2300G": "1M"}))
     assert len(list(place.glob("tape-*"))) == 3
-    good(recipe(place, TAPES, 3, stdin=ANSWERS))
-    assert len(BLOCKS[TAPES]) == 4
+    good(recipe(place, "tapes", 5, stdin=ANSWERS))
 
 
 LOSSES = """
@@ -120,21 +135,21 @@ send-file() {
 """
 
 
-def test_what_a_one_way_line_loses_comes_from_another_pass_or_is_asked_for_on_paper(place):
-    good(recipe(place, LINES, 0, before=LOSSES))
-    lost = recipe(place, LINES, 1)
+def test_what_a_one_way_line_loses_comes_from_another_pass_or_is_asked_for_on_paper(place, target):
+    good(recipe(place, "diode", 1, before=LOSSES))
+    lost = recipe(place, "diode", 2)
     assert lost.returncode == 4
     (line,) = re.findall(r"BUNDLER-NEED:1:\S+", lost.stdout + lost.stderr)
     (place / "need.txt").write_text(f"{line}\n")
-    good(recipe(place, LINES, 2))
+    good(recipe(place, "diode", 3))
     assert {path.name for path in (place / "again/platform-2026.11").glob("chunk-*")} == {"chunk-0003.tar"}
     (place / "again/platform-2026.11").rename(place / "pass-4")
     (place / "need.json").unlink()
-    verified = recipe(place, LINES, 1)
+    verified = recipe(place, "diode", 2)
     assert verified.returncode == 4, "the damaged copies are still there"
     assert not (place / "need.json").exists(), "and nothing is missing"
-    assert len(BLOCKS[LINES]) == 3
+    arrives(place, "diode", 4, target)
 
 
-def test_no_block_of_the_page_was_left_out():
-    assert list(BLOCKS) == [DISCS, TAPES, LINES]
+def test_no_block_of_the_pages_was_left_out():
+    assert {page: len(found) for page, found in BLOCKS.items()} == {"discs": 9, "tapes": 7, "diode": 6}

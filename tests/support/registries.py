@@ -17,7 +17,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.images import DOCKER_CONFIG, DOCKER_INDEX, OCI_CONFIG, OCI_INDEX
 from tests.support.servers import Front, digest_of
@@ -279,6 +279,8 @@ class HarborProjects(Fake):
                 self._create(user, json.loads(content))
                 location = f"/api/v2.0/projects/{len(self.projects)}"
                 front.send(request, 201, {"Location": location}, b"")
+            case "POST", ["robots"]:
+                self.send(front, request, 201, self._robot(user, json.loads(content)))
             case "GET", ["projects", name, "summary"]:
                 self._find(user, name, conceals=True)  # harbor#17586, harbor#21800
                 used, hard = self.quotas.used_bytes(name), self.quota_bytes.get(name, -1)
@@ -334,6 +336,19 @@ class HarborProjects(Fake):
         self.created.append(name)
         if wanted.get("storage_limit"):
             self.quota_bytes[name] = wanted["storage_limit"]
+
+    def _robot(self, user: str | None, wanted: dict[str, Any]) -> dict[str, Any]:
+        # api/v2.0/swagger.yaml, RobotCreate and RobotCreated; the name: src/controller/robot/controller.go. One that may
+        # not pull cannot push either, harbor#11225.
+        if user != self.admin[0]:
+            raise refused(403, "FORBIDDEN", "forbidden") if user else refused(401, "UNAUTHORIZED", "unauthorized")
+        (permission,) = wanted["permissions"]
+        self._find(user, permission["namespace"], conceals=False)
+        name, secret = f"robot${permission['namespace']}+{wanted['name']}", secrets.token_urlsafe(24)
+        actions = {each["action"] for each in permission["access"] if each["resource"] == "repository"}
+        if wanted["level"] == permission["kind"] == "project" and actions == {"pull", "push"}:
+            self.users[name] = secret
+        return {"id": len(self.users), "name": name, "secret": secret}
 
 
 @dataclass
@@ -506,12 +521,16 @@ class GitLab(Fake):
 
     projects: set[str]
     users: dict[str, str] = field(default_factory=dict)
+    maintainer: str = ""
+    """The access token of a maintainer of all projects."""
     _tokens: Tokens = field(default_factory=Tokens)
 
     def answer(self, front: Front, request: BaseHTTPRequestHandler, content: bytes) -> None:
         path, asked = urlsplit(request.path).path, Asked.of(request)
         if path == "/jwt/auth":
             return self._token(front, request)
+        if path.startswith("/api/v4/projects/"):
+            return self.send(front, request, 201, self._deploy_token(request, json.loads(content)))
         self._authorize(request, asked)
         # gitlab-org/container-registry:docs "Differences From Upstream", Custom Headers on GET /v2/.
         mine = {
@@ -520,6 +539,18 @@ class GitLab(Fake):
         }
         self.relay(front, request, content, **(mine if path == "/v2/" else {}))
         return None
+
+    def _deploy_token(self, request: BaseHTTPRequestHandler, wanted: dict[str, Any]) -> dict[str, Any]:
+        # gitlab:doc/api/deploy_tokens.md, "Create a project deploy token"; lib/api/entities/deploy_token_with_token.rb.
+        project, _, what = request.path.removeprefix("/api/v4/projects/").partition("/")
+        if not self.maintainer or request.headers.get("PRIVATE-TOKEN") != self.maintainer:
+            raise Refused(401, {"message": "401 Unauthorized"})
+        if request.command != "POST" or what != "deploy_tokens" or unquote(project) not in self.projects:
+            raise Refused(404, {"message": "404 Project Not Found"})
+        token = f"gldt-{secrets.token_urlsafe(15)}"
+        if {"read_registry", "write_registry"} <= set(wanted["scopes"]):
+            self.users[wanted["username"]] = token
+        return {"id": 1, "name": wanted["name"], "username": wanted["username"], "token": token, "expires_at": None}
 
     def _project(self, name: str) -> str | None:
         # gitlab:lib/container_registry/path.rb (components.first(3)); gitlab-org/gitlab#438563.
@@ -569,15 +600,21 @@ class Quay(Fake):
     organisations: set[str]
     extended_names: bool = True
     users: dict[str, str] = field(default_factory=dict)
+    owner: str = ""
+    """The OAuth token of an owner of all organisations. With it, only members of a team of creators may push."""
+    creators: set[str] = field(default_factory=set)
     # quay/quay:image/oci/__init__.py; docs.redhat.com "Configuring artifact types": Helm is known from the start.
     config_types: tuple[str, ...] = (OCI_CONFIG, HELM_CONFIG)
     _tokens: Tokens = field(default_factory=Tokens)
+    _teams: dict[str, str] = field(default_factory=dict)
 
     def answer(self, front: Front, request: BaseHTTPRequestHandler, content: bytes) -> None:
         path, asked = urlsplit(request.path).path, Asked.of(request)
         login = request.headers.get("Authorization", "")
         if path == "/v2/auth":
             return self._token(front, request)
+        if path.startswith("/api/v1/organization/"):
+            return self.send(front, request, 200, self._api(request, path, content))
         if path == "/v2/" and not self._tokens.of(login)[0]:  # quay:endpoints/v2/__init__.py (v2_support_enabled)
             return self.send(front, request, 401, True, self._challenge(request, ()))
         for name, action in asked.accesses[:1] if asked else []:  # of a mount, the source is looked at, never refused
@@ -587,6 +624,26 @@ class Quay(Fake):
             self._check(_manifest(content))
         self.relay(front, request, content)
         return None
+
+    def _api(self, request: BaseHTTPRequestHandler, path: str, content: bytes) -> dict[str, Any]:
+        # docs.redhat.com, "Red Hat Quay API reference": createOrgRobot, updateOrganizationTeam, updateOrganizationTeamMember;
+        # quay:endpoints/api/{robot,team}.py. A team of creators: quay:data/model/repository.py (can_create_repo).
+        if not self.owner or request.headers.get("Authorization") != f"Bearer {self.owner}":
+            raise refused(401, "UNAUTHORIZED", "Requires authentication")
+        match request.command, path.removeprefix("/api/v1/organization/").split("/"):
+            case "PUT", [organisation, "robots", name] if organisation in self.organisations:
+                robot, token = f"{organisation}+{name}", secrets.token_urlsafe(24)
+                self.users[robot] = token
+                return {"name": robot, "token": token, "description": ""}
+            case "PUT", [organisation, "team", team] if organisation in self.organisations:
+                self._teams[team] = json.loads(content)["role"]
+                return {"name": team, "role": self._teams[team]}
+            case "PUT", [_, "team", team, "members", member] if team in self._teams and member in self.users:
+                if self._teams[team] == "creator":
+                    self.creators.add(member)
+                return {"name": member, "kind": "user", "is_robot": True}
+            case _:
+                raise refused(404, "NOT_FOUND", "Not Found")
 
     def _challenge(self, request: BaseHTTPRequestHandler, scope: tuple[str, ...]) -> dict[str, str]:
         # quay:auth/registry_jwt_auth.py (get_auth_headers); seen at quay.io in oras-project/oras#738.
@@ -616,7 +673,8 @@ class Quay(Fake):
                 message = f"Nested repositories are not supported. Found: {name}"
                 raise refused(400, "NAME_INVALID", message, detail={})
             known = (organisation or "library") in self.organisations
-            rights[name] = actions & ({"pull", "push", "*"} if login else {"pull"}) if known else set()
+            may_push = login and (not self.owner or login[0] in self.creators)
+            rights[name] = actions & ({"pull", "push", "*"} if may_push else {"pull"}) if known else set()
         self.send(front, request, 200, self._tokens.issue(login[0] if login else None, rights))
 
     def _check(self, manifest: dict[str, Any]) -> None:
