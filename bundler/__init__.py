@@ -220,6 +220,7 @@ if TYPE_CHECKING:
     from bundler.core.scan.record import ScanRecord as ScanRecord
     from bundler.core.scan.verdict import Severity as Severity
     from bundler.core.scan.waivers import Waiver as Waiver
+    from bundler.core.search import FoundImage as FoundImage
     from bundler.core.selection import Selection as Selection
     from bundler.core.shard import Shard as Shard
     from bundler.core.shards import ShardWork as ShardWork, works_of as works_of
@@ -360,6 +361,12 @@ if TYPE_CHECKING:
         ReceiptsRead as ReceiptsRead,
         StatusRequest as StatusRequest,
         StatusResult as StatusResult,
+    )
+    from bundler.standing.search import (
+        SearchHit as SearchHit,
+        SearchRequest as SearchRequest,
+        SearchResult as SearchResult,
+        search as search,
     )
     from bundler.standing.status import status as status
     from bundler.stores.credentials import Credentials as Credentials
@@ -536,6 +543,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "RestoreComparison",
     ),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
+    "bundler.core.search": ("FoundImage",),
     "bundler.core.standing": ("Standing", "RepositoryStanding"),
     "bundler.core.drift": ("ImageDrift", "WantedImage", "PartFault"),
     "bundler.standing.check": ("check",),
@@ -547,6 +555,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "last_receipt",
         "list_receipts",
     ),
+    "bundler.standing.search": ("SearchHit", "SearchRequest", "SearchResult", "search"),
     "bundler.standing.status": ("status",),
     "bundler.standing.request": ("StatusRequest", "StatusResult", "ReceiptsRead"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS", "SEVERITIES"),

@@ -33,8 +33,9 @@ from bundler.texts import Text, as_text, text
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-EXIT_DIFFERENT = 1
-"""The end of ``bundler diff`` if there are differences, as of diff(1). No error has this code."""
+EXIT_DIFFERENT = EXIT_NOTHING_FOUND = 1
+"""The end of ``bundler diff`` if there are differences, and of ``bundler search`` if nothing fits, as of diff(1) and
+grep(1). No error has this code."""
 EXIT_PARTIAL = 3
 EXIT_BUG = 70
 EXIT_CLOSED_PIPE = 141

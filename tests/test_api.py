@@ -101,7 +101,7 @@ REQUESTS = {
 NEEDED = {
     "lists": "list.txt", "output": "media", "paths": "media", "targets": "oci:there", "need": "need.json", "path": "file",
     "place": "oci:there", "outputs": "media", "old": "list.txt", "new": "list.txt", "name": "key", "key_path": "me.key", "image": "*", "scanners": "clamav",
-    "kinds": "k3s", "subjects": "receipt.json", "folder": "lists",
+    "kinds": "k3s", "subjects": "receipt.json", "folder": "lists", "text": "nginx",
 }  # fmt: skip
 OBJECTS = {"file": "ReceiptFile", "inspect": "InspectRequest"}
 """The fields that have values of our own classes; a text cannot be one of them."""

@@ -192,6 +192,7 @@ _ORDER = {
     "works.",
     "undo": "Restore the tags that an import changed.",
     "receipt": "Receipts of imports: list, show, verify or merge them.",
+    "search": "Find an image in receipts and bundles: which transfer brought it, when, and who signed it.",
     "report": "Write a report of a bundle or a receipt for people: one HTML file to read, print and sign off.",
     "status": "Show the standing of a registry: tags and bytes by repository, newest imports and their age, "
     "unknown tags.",

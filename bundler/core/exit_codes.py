@@ -24,9 +24,10 @@ _ALL = (
     ExitCode(0, "everything is done", "Everything is done. Nothing was left out."),
     ExitCode(
         1,
-        "different: bundler diff found differences; no other command has this code",
-        "bundler diff found names that are new, moved or gone. diff(1) uses the same code, so that a job can decide "
-        "whether a transfer is needed. Errors of bundler diff have the same codes as those of all commands.",
+        "an answer, no error: bundler diff found differences, or bundler search found nothing",
+        "bundler diff found names that are new, moved or gone, or bundler search found no image. diff(1) and grep(1) "
+        "use the same code, so that a job can decide what to do. Errors of both have the same codes as those of all "
+        "commands.",
     ),
     ExitCode(2, "usage: flags, image list, references, keys"),
     ExitCode(

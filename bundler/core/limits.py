@@ -236,6 +236,12 @@ EARLIER_RECEIPT_BYTES = 4 << 20
 STATUS_RECEIPTS = 1_000
 """The newest receipts of a folder that a status reads: many years of them."""
 
+SEARCH_CHARACTERS = 500
+"""The text of a search: longer than any name of an image."""
+
+SEARCH_IMAGES = 20_000
+"""The images that a search names, in all receipts and bundles together; further ones are counted."""
+
 UNNEEDED_BLOBS = 10_000
 """The blobs that no tag needs and that a status asks the registry for, the largest ones: each is one request."""
 

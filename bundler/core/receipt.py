@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -216,6 +217,35 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
         Damaged: The content is not a receipt.
         Refused: The receipt has an unknown version.
     """
+    return _read(_document_in(content, what), what)
+
+
+def parse_receipt_part(
+    content: bytes, chooser: Callable[[dict[str, Any]], Callable[[dict[str, Any]], bool]], *, what: str
+) -> Receipt:
+    """Reads a receipt with only some of its images, which takes a third of the time.
+
+    Args:
+        content: Its bytes.
+        chooser: Takes the document, and returns what says of an entry of ``images`` if it is wanted. It may remove
+            optional fields of the document.
+        what: The name of the receipt, for messages.
+
+    Raises:
+        Damaged: The content is not a receipt, as far as it was read.
+        Refused: The receipt has an unknown version.
+    """
+    document = _document_in(content, what)
+    try:
+        is_wanted = chooser(document)
+        for target in list_of(document["targets"]):
+            target["images"] = list(filter(is_wanted, list_of(target["images"])))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Damaged(texts.text("not a receipt of bundler: {error}", error=error), subject=what) from error
+    return _read(document, what)
+
+
+def _document_in(content: bytes, what: str) -> dict[str, Any]:
     refuse_no_object(content, "this is not a receipt", what=what, document=DOCUMENT)
     document = strict_json.loads(content, what=what, containers=RECEIPT_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("document"), str):
@@ -235,6 +265,10 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
             if is_prune
             else None,
         )
+    return document
+
+
+def _read(document: dict[str, Any], what: str) -> Receipt:
     try:
         return _receipt(document)
     except (KeyError, TypeError, ValueError, BundlerError) as error:

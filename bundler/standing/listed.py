@@ -27,7 +27,8 @@ from bundler.texts import text
 _PRUNE = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
 _RECEIPT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.(prune-)?receipt/')
 _HEAD_BYTES = 4096
-_PATTERNS = (FINISHED, f"{FINISHED}.{UNFINISHED}*")
+PATTERNS = (FINISHED, f"{FINISHED}.{UNFINISHED}*")
+"""The names of receipts, also of runs that did not end."""
 
 
 @frozen
@@ -94,7 +95,7 @@ def list_receipts(request: ReceiptListRequest, listener: Listener = nobody) -> R
         request.trust,
         listener,
         _summary,
-        patterns=_PATTERNS,
+        patterns=PATTERNS,
         is_wanted=is_receipt,
         default=(*earlier_folders(None), *([prunes] if prunes else [])),
     )

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from bundler.standing.check_request import CheckResult
     from bundler.standing.listed import ReceiptList
     from bundler.standing.request import StatusResult
+    from bundler.standing.search import SearchResult
     from bundler.stores.archive_check import ImageFacts
 
 
@@ -513,6 +514,13 @@ def receipt_list_document(result: ReceiptList) -> Document:
     from bundler.views.receipt_list_report import document as receipt_list_body
 
     return {**_head("receipt-list", result.exit_code), **receipt_list_body(result)}
+
+
+def search_document(result: SearchResult) -> Document:
+    """The document that ``search --json`` prints."""
+    from bundler.views import search_report
+
+    return {**_head("search", result.exit_code), **search_report.document(result)}
 
 
 def undo_document(result: UndoResult) -> Document:

@@ -38,6 +38,7 @@ STATEMENTS = {"bundle": text("bundle"), "receipt": text("receipt"), "inventory":
 UNVERIFIED = text("UNVERIFIED: no trusted key has signed this content")
 NOUNS = {
     "blob": (text("{count:,} blob"), text("{count:,} blobs")),
+    "bundle": (text("{count:,} bundle"), text("{count:,} bundles")),
     "check": (text("{count:,} check"), text("{count:,} checks")),
     "chunk": (text("{count:,} chunk"), text("{count:,} chunks")),
     "file": (text("{count:,} file"), text("{count:,} files")),

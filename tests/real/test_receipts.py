@@ -203,3 +203,61 @@ def test_a_last_receipt_that_is_doubtful_is_not_acted_on(here, bring, keys, tmp_
     assert here("undo", receipt, "--yes").code == 2
     assert here("undo", receipt, "--to", "registry.internal").code == 2
     assert here("undo").code == 2
+
+
+def test_an_image_is_found_in_receipts_and_bundles_newest_first(here, bring, keys, new_registry, state, tmp_path):
+    registry = new_registry()
+    first = bring(1, "--to", f"{registry.host}/one", "--receipt-key", keys[0])
+    second = bring(2, "--to", f"{registry.host}/two")
+    at(second, "2099-01-02T03:04:05Z")
+    (state / "notes.json").write_text("{}")
+    found = here("search", "app:latest", "--trust", keys[1], "--json").json
+    assert (found["document"], found["exitCode"], found["receipts"], found["stateFolder"]) == (
+        "bundler.search/1",
+        0,
+        2,
+        True,
+    )
+    newest, oldest = found["found"]
+    assert (newest["paths"], newest["bundle"]["name"], newest["verifiedBy"]) == ([str(second)], "month-2", [])
+    assert (oldest["paths"], oldest["verifiedBy"]) == ([str(first)], oldest["bundleSigners"])
+    (image,) = oldest["images"]
+    assert (image["name"], image["outcome"]) == (f"{registry.host}/one/team/app:latest", "pushed")
+    assert image["digest"] == digest_at(registry.host, "one/team/app:latest")
+
+    layer = json.loads(first.read_text())["blobs"][-1]
+    by_digest = here("search", layer[:20], first, tmp_path, "--trust", keys[1], "--json").json
+    assert (by_digest["receipts"], by_digest["bundles"]) == (1, 2)
+    assert {(each["kind"], each["bundle"]["name"]) for each in by_digest["found"]} >= {
+        ("receipt", "month-1"),
+        ("bundle", "month-1"),
+    }
+    bundle = here("search", "*:1.2", tmp_path, "--json").json["found"]
+    assert [(each["kind"], each["paths"], each["verifiedBy"]) for each in bundle] == [
+        ("bundle", [str(tmp_path / "month-2")], [])
+    ]
+    shown = here("search", "app:1.1", state, tmp_path / "month-1", "--trust", keys[1])
+    assert (shown.code, "signed by" in shown.out, f"-> bundler inspect {tmp_path}/month-1" in shown.out) == (
+        0,
+        True,
+        True,
+    )
+    assert here("search", "app:1.1", tmp_path / "month-1", "-q").out.split() == [str(tmp_path / "month-1")]
+
+
+def test_a_search_that_finds_nothing_says_so_and_changed_receipts_count_for_nothing(
+    here, bring, keys, new_registry, state, tmp_path
+):
+    registry = new_registry()
+    receipt = bring(1, "--to", registry.host, "--receipt-key", keys[0])
+    none = here("search", "no-such-image")
+    assert (none.code, "nothing found: no-such-image" in none.out, "PATH..." in none.out) == (1, True, True)
+    receipt.write_text(receipt.read_text().replace("team/app", "team/evil"))
+    changed = here("search", "team/evil", "--trust", keys[1])
+    assert (changed.code, "NOT USED: 1 files" in changed.out) == (1, True)
+    assert here("search", "team/evil", receipt, "--trust", keys[1]).code == 5
+    (tmp_path / "empty").mkdir()
+    assert here("search", "x", tmp_path / "empty").code == 2
+    (tmp_path / "month-1" / "bundle.json").write_text("{}")
+    broken = here("search", "team", tmp_path / "month-1")
+    assert (broken.code, "NOT USED" in broken.out) == (1, True)

@@ -1,0 +1,44 @@
+"""``bundler search``."""
+
+from __future__ import annotations
+
+import click
+
+import bundler
+from bundler.cli import options
+from bundler.cli.program import program, show, with_run
+
+
+@program.command(
+    examples="""
+bundler search nginx                               which transfer brought it? In the receipts of your imports
+bundler search sha256:43642798b7a3                 an image, or a layer of it, by the beginning of its digest
+bundler search 'quay.io/*:v3.*' /srv/receipts
+bundler search nginx:1.27 /media/stick s3://backups/2026 --trust builder.pub
+"""
+)
+@click.argument("text", metavar="TEXT")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@options.trust_option
+@options.quiet_option
+@options.verbose_option
+@options.json_option
+def search(text: str, paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, verbose: bool, is_json: bool) -> int:
+    """Find an image in receipts and bundles: which transfer brought it, when, and who signed it.
+
+    TEXT is a part of its name in the bundle or at the target, a pattern like 'nginx*', or the first 6 or more hex
+    digits of its digest, or of that of a layer or an attachment. Upper and lower case are the same. In bundles, titles
+    and versions of images fit too.
+
+    PATHs are receipts, folders of receipts, bundles, media, and places in S3. Default: the receipts of your imports.
+    Newest first. Signatures are shown and none is demanded; no chunk is read.
+
+    Exit code: 0 if something was found, 1 if not.
+    """
+    from bundler.views import documents, search_report
+
+    request = bundler.SearchRequest(text, paths=options.bundle_paths(paths), trust=options.paths(trust))
+    result = with_run(lambda run: bundler.search(request, run), jobs=None, is_quiet=quiet)
+    lines = search_report.paths(result) if quiet else search_report.lines(result, is_verbose=verbose)
+    show(lines, documents.search_document(result) if is_json else {}, is_json=is_json)
+    return result.exit_code
