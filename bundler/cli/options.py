@@ -108,7 +108,8 @@ notation_policy_option = click.option(
 trusted_root_option = click.option(
     "--trusted-root",
     metavar="FILE",
-    help="trusted_root.json of sigstore, by which --policy judges keyless sigstore bundles. Needs bundler[sigstore].",
+    help="trusted_root.json of sigstore, by which --policy judges keyless sigstore bundles. Needs "
+    "image-bundler[sigstore].",
 )
 set_option = click.option(
     "--set",

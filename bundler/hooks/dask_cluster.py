@@ -1,4 +1,4 @@
-"""Runs tasks on a Dask cluster that exists (the extra ``bundler[dask]``). The only module that imports distributed.
+"""Runs tasks on a Dask cluster that exists (the extra ``image-bundler[dask]``). Only this module imports distributed.
 
 A scheduler gives a task to the next free worker, and to another one if its worker dies. So a task may run twice, and is
 idempotent. A request without secrets goes over the network; results and amounts come back. Dask prints the arguments
@@ -92,7 +92,7 @@ def connected(address: str) -> Generator[Cluster, None, None]:
         from distributed import Client
     except ImportError as error:
         raise Misuse(
-            "--dask needs Dask, which is not installed", hint="install it with: pip install 'bundler[dask]'"
+            "--dask needs Dask, which is not installed", hint="install it with: pip install 'image-bundler[dask]'"
         ) from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # our own errors and notices tell the user
     try:

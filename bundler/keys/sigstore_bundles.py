@@ -1,8 +1,8 @@
 """Verifies sigstore bundles by a trusted root, offline, with the library `sigstore`; this module is its door.
 
-The package is the extra ``bundler[sigstore]``. It is imported only for ``--trusted-root``, because it takes half a
-second and 65 MB. The trusted root names the certificate authorities, transparency logs and timestamp authorities, with
-the times of their keys; the identity comes from the policy.
+The package is the extra ``image-bundler[sigstore]``. It is imported only for ``--trusted-root``, because it takes half
+a second and 65 MB. The trusted root names the certificate authorities, transparency logs and timestamp authorities,
+with the times of their keys; the identity comes from the policy.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TrustedBundles:
             raise Misuse(
                 "a trusted root needs the package sigstore",
                 subject=f"--trusted-root {trusted_root}",
-                hint="install it with: pip install 'bundler[sigstore]'",
+                hint="install it with: pip install 'image-bundler[sigstore]'",
                 code="package-missing",
             ) from error
         try:

@@ -1,7 +1,8 @@
 """Countersignatures of timestamp authorities (RFC 3161): they prove when a signature was made.
 
-`rfc3161_client` parses and verifies them; this module is its door. The package is the extra ``bundler[notation]``, and
-is imported only for a policy with a trust store ``tsa:``. It works offline: the authority's root is in the trust store.
+`rfc3161_client` parses and verifies them; this module is its door. The package is the extra
+``image-bundler[notation]``, and is imported only for a policy with a trust store ``tsa:``. It works offline: the
+authority's root is in the trust store.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def require_library() -> None:
         raise Misuse(
             "timestamps of signatures need the package rfc3161-client",
             subject="--notation-policy",
-            hint="install it with: pip install 'bundler[notation]', or leave tsa: out of trustStores",
+            hint="install it with: pip install 'image-bundler[notation]', or leave tsa: out of trustStores",
             code="package-missing",
         ) from error
 

@@ -42,7 +42,7 @@ def find_par2() -> Path:
     if found is None:
         raise Misuse(
             "parity needs the program par2",
-            hint="install it with: pip install 'bundler[parity]', or: apt install par2",
+            hint="install it with: pip install 'image-bundler[parity]', or: apt install par2",
             code="package-missing",
         )
     return Path(found)

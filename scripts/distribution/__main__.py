@@ -14,14 +14,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import parse_wheel_filename
+
 from distribution.deb import ARCHITECTURES, build_deb
 from distribution.image import build_image
 from distribution.pyz import build_pyz
 from distribution.sbom import write_sbom
+from distribution.source import build_sdist, build_wheel
 from distribution.unpacked import unpack
-from distribution.wheels import MACHINES, PYTHONS, ROOT, DistError, Target, build_wheelhouse
+from distribution.wheels import MACHINES, OWN, PYTHONS, ROOT, DistError, Target, build_wheelhouse
 
-KINDS = ("wheels", "pyz", "deb", "image")
+KINDS = ("package", "wheels", "pyz", "deb", "image")
 NEEDED = {"deb": "dpkg-deb", "image": "mmdebstrap"}
 """The programs that some kinds need. A kind that nobody asked for is left out where its program is missing."""
 INSTALL = Path(__file__).with_name("install.sh")
@@ -77,8 +80,9 @@ def _possible_kinds() -> list[str]:
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/dist",
-        description="Builds what a receiver without internet installs bundler from: a wheelhouse with install.sh, a "
-        "file for python3, packages for Debian, and images. All are for CPython on Linux with glibc.",
+        description="Builds the package for an index, and what a receiver without internet installs bundler from: a "
+        "wheelhouse with install.sh, a file for python3, packages for Debian, and images. All but the first are for "
+        "CPython on Linux with glibc.",
         epilog="export --with-tool dist/wheels puts it into a bundle. docs/tool.md has more.",
     )
     parser.add_argument("-o", "--output", default=str(ROOT / "dist"), metavar="DIR", help="default: dist")
@@ -89,14 +93,32 @@ def _parsed() -> argparse.Namespace:
 
 
 def _build(request: Request, made: Path) -> None:
-    wheels = made / "wheels"
+    print("package", file=sys.stderr)
+    package = made / "package"
+    package.mkdir()
+    own = build_wheel(build_sdist(package, epoch=request.epoch), package, epoch=request.epoch)
+    if set(request.kinds) - {"package"}:
+        _build_wheels(request, own, made / "wheels")
+        _build_from_wheels(request, str(parse_wheel_filename(own.name)[1]), made)
+    for kind in {"package", "wheels"} - set(request.kinds):
+        shutil.rmtree(made / kind, ignore_errors=True)
+    for folder in made.iterdir():
+        _write_sums(folder)
+    _write_sums(made)
+
+
+def _build_wheels(request: Request, own: Path, wheels: Path) -> None:
     wheels.mkdir()
     targets = [Target(python, machine) for python in request.pythons for machine in request.machines]
     print(f"wheels for Python {', '.join(request.pythons)} on {', '.join(request.machines)}", file=sys.stderr)
-    version = build_wheelhouse(wheels, targets, epoch=request.epoch)
+    build_wheelhouse(wheels, own, targets)
     for file in (INSTALL, DOCKERFILE):
         shutil.copyfile(file, wheels / file.name)
-    write_sbom(wheels, own="bundler", epoch=request.epoch)
+    write_sbom(wheels, own=OWN, epoch=request.epoch)
+
+
+def _build_from_wheels(request: Request, version: str, made: Path) -> None:
+    """Builds the kinds that have the libraries in them."""
     builders: dict[str, Callable[[Path, str], None]] = {
         "pyz": lambda libraries, machine: build_pyz(
             libraries, made / "pyz" / f"bundler-{version}-{machine}.pyz", epoch=request.epoch
@@ -123,15 +145,10 @@ def _build(request: Request, made: Path) -> None:
     for machine in request.machines if kinds else ():
         with tempfile.TemporaryDirectory() as scratch:
             libraries = Path(scratch, "root/usr/lib/bundler")
-            unpack(wheels, machine, libraries)
+            unpack(made / "wheels", machine, libraries)
             for kind in kinds:
                 print(f"{kind} for {machine}", file=sys.stderr)
                 builders[kind](libraries, machine)
-    if "wheels" not in request.kinds:
-        shutil.rmtree(wheels)
-    for folder in made.iterdir():
-        _write_sums(folder)
-    _write_sums(made)
 
 
 def _write_sums(folder: Path) -> None:
@@ -172,7 +189,9 @@ def _summary(output: Path) -> list[str]:
         size = sum(path.stat().st_size for path in files)
         number = "1 file" if len(files) == 1 else f"{len(files)} files"
         lines.append(f"{folder}: {number}, {size / 1_000_000:.1f} MB")
-    folder = next((output / kind for kind in KINDS if (output / kind).is_dir()), output)
+    folder = next((output / kind for kind in KINDS[1:] if (output / kind).is_dir()), None)
+    if folder is None:
+        return lines
     return [*lines, f"next: bundler export LIST -o DIR --key KEY --with-tool {shlex.quote(str(folder))}"]
 
 

@@ -104,10 +104,10 @@ else
   prefix=$HOME/.local/lib/bundler bin=$HOME/.local/bin
 fi
 case $prefix in /*) ;; *) prefix=$caller/$prefix bin=$caller/$bin ;; esac
-wheel=$(for file in bundler-*-py3-none-any.whl; do say "$file"; done | tail -n 1)
+wheel=$(for file in image_bundler-*-py3-none-any.whl; do say "$file"; done | tail -n 1)
 pip=$(for file in pip-*-py3-none-any.whl; do say "$file"; done | tail -n 1)
 [ -f "$wheel" ] && [ -f "$pip" ] || die "the wheel of bundler or that of pip is missing in $here" "copy the whole folder again" 9
-version=${wheel#bundler-}
+version=${wheel#image_bundler-}
 version=${version%%-*}
 id=$(printf '%s\n%s\n' "$listed" "$("$python" -I -c 'import sys; print(sys.version, sys.base_prefix)')" | sha256sum | cut -c1-8)
 made=$prefix/bundler-$version-$id
@@ -138,7 +138,7 @@ else
   "$python" -I -m venv --without-pip "$made" || die "cannot make a virtual environment in $made" "install the package python3-venv" 8
   env -i PATH="$PATH" HOME=/nonexistent TMPDIR="${TMPDIR:-/tmp}" PIP_CONFIG_FILE=/dev/null \
     "$made/bin/python" -I "$made/wheels/$pip/pip" --isolated install --quiet --no-index --find-links "$made/wheels" --only-binary :all: \
-    --no-cache-dir --disable-pip-version-check "bundler==$version" \
+    --no-cache-dir --disable-pip-version-check "image-bundler==$version" \
     || die "pip could not install the wheels; nothing is left of it" "the lines above say why" 8
   "$made/bin/bundler" --version > /dev/null || die "the installed command does not run; nothing is left of it" "the lines above say why" 8
   rm -rf "$made/wheels"

@@ -7,7 +7,6 @@ requirements at a time, and the conditions are evaluated here, for the Python an
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parents[2]
+OWN = "image-bundler"
+"""The project's name in an index."""
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 MACHINES = ("x86_64", "aarch64")
 GLIBCS = ((2, 28), (2, 17))
@@ -61,14 +62,13 @@ class Target:
         }
 
 
-def build_wheelhouse(folder: Path, targets: Iterable[Target], *, epoch: str) -> str:
-    """Fills a folder with all wheels for some targets; returns the version of bundler.
+def build_wheelhouse(folder: Path, own: Path, targets: Iterable[Target]) -> None:
+    """Fills a folder with bundler's own wheel and those of its libraries, for some targets.
 
     The versions of the libraries are those for the first target, the oldest Python; they are the same for all.
     """
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        own = _build_own(scratch / "own", epoch)
         found: dict[str, str] = {}
         """The versions that were chosen, by project."""
         for target in targets:
@@ -79,7 +79,6 @@ def build_wheelhouse(folder: Path, targets: Iterable[Target], *, epoch: str) -> 
                 found.setdefault(project, str(version))
                 shutil.copyfile(wheel, folder / short_name(wheel.name))
         shutil.copyfile(own, folder / own.name)
-        return str(parse_wheel_filename(own.name)[1])
 
 
 def short_name(name: str) -> str:
@@ -106,18 +105,6 @@ def _glibc(platform: str) -> tuple[int, int]:
     if tag not in _OLD_TAGS:
         raise DistError(f"{platform}: an unknown platform")
     return _OLD_TAGS[tag]
-
-
-def _build_own(folder: Path, epoch: str) -> Path:
-    """Builds bundler's own wheel, from a copy of its source: nothing of an earlier build gets in."""
-    source = folder / "source"
-    for folder_of_code in ("bundler", "scripts/reference"):
-        shutil.copytree(ROOT / folder_of_code, source / folder_of_code, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    _pip("wheel", "--no-deps", "--no-build-isolation", "-w", folder, source, SOURCE_DATE_EPOCH=epoch)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
 
 
 def _download(folder: Path, target: Target, own: list[Requirement], versions: dict[str, str]) -> None:
@@ -158,7 +145,7 @@ def _download(folder: Path, target: Target, own: list[Requirement], versions: di
 def _installed(target: Target) -> dict[str, set[Requirement]]:
     """The requirements of what is installed here, as far as it is: a guess that saves most of the rounds of pip."""
     found: dict[str, set[Requirement]] = {}
-    left = ["bundler"]
+    left = [OWN]
     while left:
         with contextlib.suppress(metadata.PackageNotFoundError):
             for each in _met(metadata.requires(left.pop()) or [], target):
@@ -218,10 +205,9 @@ def wheels_for(folder: Path, machine: str) -> Iterator[Path]:
         yield path
 
 
-def _pip(*arguments: object, **environment: str) -> None:
+def _pip(*arguments: object) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, arguments)],
-        env={**os.environ, **environment},
         text=True,
         capture_output=True,
     )

@@ -78,9 +78,9 @@ def test_all_files_are_listed_and_a_bundle_and_every_medium_can_have_their_names
         names = [path.name for path in folder.iterdir() if path.name != "SHA256SUMS"]
         assert [name for name in names if not roles.is_listable(f"tool/{name}")] == []
         assert [name for name in names if len(name) > 64] == [], "Joliet would cut them"
-    own = zipfile.ZipFile(next(dist.glob("wheels/bundler-*.whl"))).namelist()
+    own = zipfile.ZipFile(next(dist.glob("wheels/image_bundler-*.whl"))).namelist()
     assert {"bundler/py.typed", "bundler/locale/zh/LC_MESSAGES/bundler.mo", "bundler/bundle/FORMAT.md"} <= set(own)
-    assert [name for name in own if not name.startswith(("bundler/", "bundler-"))] == []
+    assert [name for name in own if not name.startswith(("bundler/", "image_bundler-"))] == []
 
 
 def test_the_sbom_lists_every_wheel_with_its_hash_and_licence(dist):
@@ -114,7 +114,7 @@ def test_no_file_that_is_written_names_the_host_of_an_index(dist):
         path for path in dist.rglob("*") if path.is_file() and path.suffix not in (".whl", ".pyz", ".deb", ".tar")
     ]
     written_texts = [path.read_text() for path in written]
-    with zipfile.ZipFile(next(dist.glob("wheels/bundler-*.whl"))) as wheel:
+    with zipfile.ZipFile(next(dist.glob("wheels/image_bundler-*.whl"))) as wheel:
         written_texts += [wheel.read(name).decode("utf-8", "replace") for name in wheel.namelist()]
     for host in (*hosts, "file:///"):
         assert not any(host in text for text in written_texts if "tests" not in text), host
@@ -166,7 +166,7 @@ def small(tmp_path) -> Path:
     folder = tmp_path / "small"
     folder.mkdir()
     tag = f"cp{PYTHON.replace('.', '')}"
-    for name in ("bundler-1.2.3-py3-none-any.whl", f"cffi-1-{tag}-{tag}-manylinux_2_17_{MACHINE}.whl"):
+    for name in ("image_bundler-1.2.3-py3-none-any.whl", f"cffi-1-{tag}-{tag}-manylinux_2_17_{MACHINE}.whl"):
         (folder / name).write_bytes(name.encode())
     with zipfile.ZipFile(folder / "pip-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr("pip/__main__.py", FAKE_PIP.format(folder=folder))
@@ -207,7 +207,7 @@ def of_another_python(folder: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "a changed wheel": (lambda folder: next(folder.glob("cffi-*")).write_bytes(b"evil"), 4, r"cffi-.*: FAILED"),
     "a wheel that is not listed": (lambda folder: (folder / "click-9-py3-none-any.whl").touch(), 4, "does not list"),
-    "a wheel whose name is a pattern for a listed one": (lambda folder: (folder / "bundler.1.2.3-py3-none-any.whl").touch(), 4, "does not list"),
+    "a wheel whose name is a pattern for a listed one": (lambda folder: (folder / "image.bundler-1.2.3-py3-none-any.whl").touch(), 4, "does not list"),
     "a wheel whose name has two lines": (lambda folder: (folder / "x-1-py3-none-any\npip-1-py3-none-any.whl").touch(), 4, "does not list"),
     "a missing wheel": (lambda folder: next(folder.glob("cffi-*")).unlink(), 4, r"cffi-.*: FAILED"),
     "no wheels": (lambda folder: [path.unlink() for path in folder.glob("*.whl")], 2, "there are no wheels"),

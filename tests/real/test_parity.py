@@ -393,7 +393,7 @@ def test_without_the_program_it_says_how_to_install_it(side, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere:relative")
     done = side.repair()
     assert done.code == 2
-    assert "bundler[parity]" in done.err
+    assert "image-bundler[parity]" in done.err
     assert side.verify().code == 9  # needs no program
 
 

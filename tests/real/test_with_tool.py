@@ -17,7 +17,7 @@ from tests.support.parts import shell
 from tests.support.steps import Steps
 
 FILES = {
-    "bundler-0.2.0-py3-none-any.whl": b"PK wheel",
+    "image_bundler-0.2.0-py3-none-any.whl": b"PK wheel",
     "install.sh": b"#!/bin/sh\necho installed\n",
     "bundler-0.2.0-x86_64.pyz": b"#!/usr/bin/env python3\n",
     "bundler_0.2.0_amd64.deb": b"!<arch>\n",

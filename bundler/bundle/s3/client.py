@@ -1,4 +1,4 @@
-"""Talks to S3 by boto3, from the extra ``bundler[s3]``. `bundler.bundle.s3.botocore_errors` turns its errors into ours.
+"""Talks to S3 by boto3 (the extra ``image-bundler[s3]``). `bundler.bundle.s3.botocore_errors` maps its errors to ours.
 
 Credentials, profiles, endpoints, proxies and CA bundles are found as the AWS tools find them, by botocore, and stay in
 it: nothing of them is in a value, a message or a log of ours. Requests are retried here alone, by botocore's standard
@@ -318,7 +318,7 @@ def _made() -> S3Client:
         from botocore.config import Config
     except ImportError as error:
         raise Misuse(
-            "s3:// needs boto3, which is not installed", hint="install it with: pip install 'bundler[s3]'"
+            "s3:// needs boto3, which is not installed", hint="install it with: pip install 'image-bundler[s3]'"
         ) from error
     with talking(None):
         session = boto3.session.Session()

@@ -49,7 +49,7 @@ def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
     monkeypatch.setitem(sys.modules, "boto3.session", None)
     client.forget_client()
-    with raises(Misuse, hint="install it with: pip install 'bundler[s3]'"):
+    with raises(Misuse, hint="install it with: pip install 'image-bundler[s3]'"):
         client.s3_client()
 
 
