@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -487,3 +488,9 @@ def test_frozen_values_are_made_the_quick_way():
         "bundle/restore.py",
     }
     assert [str(path) for path in MODULES if slow in (ROOT / path).read_text("utf-8") and str(path) not in may] == []
+
+
+def test_patterns_are_compiled_when_they_are_used():
+    may = {"bundle/restore.py", "cli/program.py", "cli/scan_options.py", "secrecy.py"}
+    at_start = re.compile(r"^_?[A-Z].* = re\.compile\(", re.MULTILINE)
+    assert {str(path) for path in MODULES if at_start.search((ROOT / path).read_text("utf-8"))} <= may

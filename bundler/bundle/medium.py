@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 
 from bundler.core.media import Room
 from bundler.core.mount import Mount, mount_of
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import LocalStorage
 
 SYSFS = Path("/sys")
 MOUNTINFO = Path("/proc/self/mountinfo")
-_BUS_OF_MEDIA = re.compile(r"/(usb\d*|mmc_host)/")
+_BUS_OF_MEDIA = lazy_pattern(r"/(usb\d*|mmc_host)/")
 _LAYERS = 8
 """The number of stacked block devices (LUKS, LVM, RAID) that are followed."""
 

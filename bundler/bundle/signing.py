@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -25,12 +24,13 @@ from bundler.core import roles
 from bundler.core.frozen import frozen
 from bundler.core.key_kind import KeyForm, KeyKind, key_kind
 from bundler.core.limits import SIGNATURE_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse, Untrusted
 from bundler.texts import counted, joined, some, text
 
 _SPKI = bytes.fromhex("302a300506032b6570032100")
 """The SPKI DER of a public key is this and its 32 bytes (RFC 8410, section 4)."""
-_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/]{59}=)\n-----END PUBLIC KEY-----\n?")
+_PEM = lazy_pattern(rb"-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/]{59}=)\n-----END PUBLIC KEY-----\n?")
 """A public key as ``keygen`` and openssl write it: 44 bytes."""
 _FIELD_PRIME = 2**255 - 19
 _SMALL_ORDER_Y = frozenset(

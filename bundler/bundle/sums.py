@@ -8,14 +8,14 @@ in the bundle's folder, or in a folder in it, and to no other place.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 
 from bundler import texts
 from bundler.core import roles
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged
 
-_LINE = re.compile(rf"([0-9a-f]{{64}})  ({roles.LISTABLE})")
+_LINE = lazy_pattern(rf"([0-9a-f]{{64}})  ({roles.LISTABLE})")
 
 
 def format_sums(sums: Mapping[str, str]) -> bytes:

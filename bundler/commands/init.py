@@ -11,6 +11,7 @@ from pathlib import Path
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.frozen import frozen
 from bundler.core.image_list import parse_image_list
+from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
 from bundler.core.quoted import quoted
 from bundler.errors import BundlerError, LocalStorage, Misuse
@@ -50,7 +51,7 @@ _SETTINGS = """\
 # chunk-size = "2GB"                         # {fat}
 # parity = "10%"                             # {parity}
 """
-_PLAIN = re.compile(r"[A-Za-z0-9][\w./:@+-]*[\w]", re.ASCII)
+_PLAIN = lazy_pattern(r"[A-Za-z0-9][\w./:@+-]*[\w]", re.ASCII)
 """Images that mean the same in YAML without quotation marks."""
 _NO_KEY = '# key = "builder.key"                        # {made}  bundler keygen builder'
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from bundler.core import roles
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import BundlerError, Damaged, Misuse, worst
 from bundler.run import Run
 from bundler.stores import archive_check
@@ -16,7 +16,7 @@ from bundler.stores.image_file import ImageFile, Tap
 from bundler.system.request_fields import path_of
 from bundler.texts import text
 
-_SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_SHA256 = lazy_pattern(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 @frozen

@@ -7,7 +7,6 @@ OCI distribution-spec 1.1 ("Listing Referrers", "Referrers Tag Schema") and imag
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import ATTACHMENTS
 from bundler.core.oci import Descriptor
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Refused
 
 SIGNATURE, SBOM, ATTESTATION, OTHER = "signature", "sbom", "attestation", "other"
@@ -38,15 +38,15 @@ WITHOUT_HINT = texts.text("carry the image without them (attachments: none in th
 
 _BUNDLE_CONTENT = "dev.sigstore.bundle.content"
 _BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
-_TAG = re.compile(r"sha256-(?P<hex>[0-9a-f]{64})(?P<suffix>\.[a-z]{1,32})?")
+_TAG = lazy_pattern(r"sha256-(?P<hex>[0-9a-f]{64})(?P<suffix>\.[a-z]{1,32})?")
 _BY_TYPE = (
-    (re.compile(r"application/vnd\.cncf\.notary\.signature"), SIGNATURE),
-    (re.compile(r"application/vnd\.dev\.cosign\.(?:artifact\.sig|simplesigning)\.v1\+json"), SIGNATURE),
-    (re.compile(r"application/vnd\.dev\.cosign\.artifact\.att\.v1\+json"), ATTESTATION),
-    (re.compile(r"application/vnd\.dev\.cosign\.artifact\.sbom\.v1\+json"), SBOM),
-    (re.compile(r"application/vnd\.(?:dsse\.envelope\.v1|in-toto)\+(?:json|dsse)"), ATTESTATION),
-    (re.compile(r"(?:application|text)/(?:vnd\.)?(?:spdx|cyclonedx|syft)(?:[.+].*)?"), SBOM),
-    (re.compile(r"application/vnd\.goharbor\.harbor\.sbom\.v1"), SBOM),
+    (lazy_pattern(r"application/vnd\.cncf\.notary\.signature"), SIGNATURE),
+    (lazy_pattern(r"application/vnd\.dev\.cosign\.(?:artifact\.sig|simplesigning)\.v1\+json"), SIGNATURE),
+    (lazy_pattern(r"application/vnd\.dev\.cosign\.artifact\.att\.v1\+json"), ATTESTATION),
+    (lazy_pattern(r"application/vnd\.dev\.cosign\.artifact\.sbom\.v1\+json"), SBOM),
+    (lazy_pattern(r"application/vnd\.(?:dsse\.envelope\.v1|in-toto)\+(?:json|dsse)"), ATTESTATION),
+    (lazy_pattern(r"(?:application|text)/(?:vnd\.)?(?:spdx|cyclonedx|syft)(?:[.+].*)?"), SBOM),
+    (lazy_pattern(r"application/vnd\.goharbor\.harbor\.sbom\.v1"), SBOM),
 )
 """Kinds by media type, of the artifact, its config or its layers; the first that matches counts."""
 

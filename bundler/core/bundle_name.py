@@ -10,18 +10,19 @@ import re
 from collections.abc import Iterable
 
 from bundler.core.litter_names import is_litter
+from bundler.core.patterns import lazy_pattern
 from bundler.core.roles import is_reserved
 from bundler.errors import Misuse
 from bundler.texts import text
 
-BUNDLE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+BUNDLE_NAME = lazy_pattern(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 """The names are lower-case ASCII, so that they are safe on FAT, exFAT, NTFS and ISO 9660."""
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
 PARTIAL = ".partial"
 """The folder's name ends with this until the bundle is sealed."""
-_UNFINISHED = re.compile(rf".*{re.escape(PARTIAL)}(\..*)?")
+_UNFINISHED = lazy_pattern(rf".*{re.escape(PARTIAL)}(\..*)?")
 """The names of unfinished folders, and of their journals and locks."""
 
 

@@ -8,7 +8,6 @@ their own SBOMs, which the bundle may carry as attachments, do. The same bundle,
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,10 +15,11 @@ from typing import Any
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest, Image, lines_of
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import Reference
 
 _ALGORITHMS = {"sha256": "SHA-256", "sha512": "SHA-512"}
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._~/-]")
+_NOT_PLAIN = lazy_pattern(r"[^A-Za-z0-9._~/-]")
 
 
 @frozen

@@ -6,7 +6,6 @@ channel that began at 1 again would be refused by every target, or would hide th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -17,10 +16,11 @@ from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import CHANNEL_BUNDLES, SIZE_BYTES
 from bundler.core.manifest.series import Series
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Misuse
 
 DOCUMENT = "bundler.channel/1"
-_ID = re.compile(r"[0-9a-f]{64}|")
+_ID = lazy_pattern(r"[0-9a-f]{64}|")
 
 
 @frozen

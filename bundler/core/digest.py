@@ -6,15 +6,15 @@ A digest is parsed before it becomes part of a path or URL, so that no text from
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import NamedTuple, Protocol
 
 from bundler import texts
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged
 
 _FORMS = {
-    "sha256": ("sha256", re.compile(r"[0-9a-f]{64}")),
-    "sha512": ("sha512", re.compile(r"[0-9a-f]{128}")),
+    "sha256": ("sha256", lazy_pattern(r"[0-9a-f]{64}")),
+    "sha512": ("sha512", lazy_pattern(r"[0-9a-f]{128}")),
 }
 """For each algorithm: its name, as one object that all digests share to save memory, and the form of the digits."""
 

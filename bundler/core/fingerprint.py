@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from bundler import texts
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 
 _DIGITS = 64
 _KEY_ID_DIGITS = 16
-_SEPARATORS = re.compile(r"[\s:-]+")
-_HEX = re.compile(r"[0-9a-f]+")
+_SEPARATORS = lazy_pattern(r"[\s:-]+")
+_HEX = lazy_pattern(r"[0-9a-f]+")
 
 
 def groups_of(fingerprint: str) -> list[str]:

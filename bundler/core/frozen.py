@@ -1,8 +1,8 @@
-"""Frozen values: what ``@dataclass(frozen=True, slots=True)`` gives, in a quarter of its time.
+"""Frozen values: what ``@dataclass(frozen=True, slots=True)`` gives, in a tenth of its time.
 
-The library compiles six methods for each class, and a command loads two hundred such classes. Here only ``__init__`` is
-compiled, and only when the first value of a class is made: a command makes values of a few of its classes. The other
-methods are the same functions for all classes.
+A command loads two hundred such classes, and makes values of a few of them. So a class gets its slots, and the methods
+that are the same for all classes, at once. Its ``__init__`` and all that `dataclass` knows of its fields are made when
+they are asked for: mostly with the first value.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ else:
 
 Class = TypeVar("Class", bound=type)
 
+_NOT_KEPT = ("__dict__", "__weakref__")
+"""The attributes of a class without slots that one with slots has not."""
+_FROM_LIBRARY = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
+
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(made: Class) -> Class:
@@ -31,29 +35,60 @@ def frozen(made: Class) -> Class:
     Two values are equal if they are of the same class and all fields that compare are equal. A class may have
     ``__post_init__`` and methods of its own in place of those given here. It has no ``InitVar``.
     """
-    value: Any = dataclass(init=False, repr=False, eq=False, slots=True)(made)
-    of = fields(value)
-    value._compared = _getter([one.name for one in of if one.compare])
-    methods = {"__init__": _first_init(value, of), "__repr__": _repr, "__eq__": _eq, "__hash__": _hash}
-    for name, method in {**methods, "__setattr__": _set, "__delattr__": _delete, **_STATE}.items():
-        if value.__dict__.get(name) is None:  # a class with __eq__ of its own has None for __hash__
-            setattr(value, name, method)
-    return value  # type: ignore[no-any-return]
+    body = {name: value for name, value in made.__dict__.items() if name not in _NOT_KEPT}
+    own = [name for name, kind in body.get("__annotations__", {}).items() if not kind.startswith("ClassVar")]
+    inherited = {name for base in made.__mro__[1:] for name in base.__dict__.get("__slots__", ())}
+    later = _Later(made, body)
+    slotted = {name: value for name, value in body.items() if name not in own}
+    slotted |= {name: method for name, method in _METHODS.items() if slotted.get(name) is None}
+    slotted |= {name: _Asked(name, later) for name in (*_FROM_LIBRARY, "_compared")}
+    slotted.setdefault("__init__", later.first_init)
+    slotted["__slots__"] = tuple(name for name in own if name not in inherited)
+    later.value = type(made)(made.__name__, made.__bases__, slotted)
+    later.value.__qualname__ = made.__qualname__
+    return later.value  # type: ignore[no-any-return]
+
+
+class _Later:
+    """The parts of a class that are made when one of them is asked for."""
+
+    def __init__(self, made: type, body: dict[str, Any]) -> None:
+        self._made, self._body = made, body
+        self.value: Any = None
+        """The class."""
+
+        def first_init(value: Any, *args: Any, **kwargs: Any) -> None:
+            """Makes the real ``__init__``, and puts it into its own place."""
+            self.make()
+            self.value.__init__(value, *args, **kwargs)
+
+        self.first_init = first_init
+
+    def make(self) -> None:
+        """Gives the class all of them. Two threads that do it at the same time give it the same."""
+        words = self._body.get("__doc__") or "-"  # else the library makes them from the signature, in milliseconds
+        plain: Any = type(self._made)(self._made.__name__, self._made.__bases__, {**self._body, "__doc__": words})
+        of = fields(dataclass(init=False, repr=False, eq=False)(plain))
+        for name in _FROM_LIBRARY:
+            setattr(self.value, name, getattr(plain, name))
+        self.value._compared = _getter([one.name for one in of if one.compare])
+        if self.value.__dict__["__init__"] is self.first_init:
+            self.value.__init__ = _init(self.value, of)
+
+
+class _Asked:
+    """An attribute of a class that is made when it is asked for."""
+
+    def __init__(self, name: str, later: _Later) -> None:
+        self._name, self._later = name, later
+
+    def __get__(self, value: object, owner: object) -> Any:
+        self._later.make()
+        return getattr(self._later.value, self._name)
 
 
 def _getter(names: Sequence[str]) -> Callable[[Any], Any]:
     return attrgetter(*names) if names else type
-
-
-def _first_init(value: Any, of: Sequence[Field[Any]]) -> Any:
-    """An ``__init__`` that makes the real one, and puts it into its own place."""
-
-    def first(self: Any, *args: Any, **kwargs: Any) -> None:
-        made = _init(value, of)
-        value.__init__ = made
-        made(self, *args, **kwargs)
-
-    return first
 
 
 def _init(value: Any, of: Sequence[Field[Any]]) -> Any:
@@ -114,4 +149,13 @@ def _setstate(self: Any, state: Sequence[Any]) -> None:
         object.__setattr__(self, one.name, value)
 
 
-_STATE = {"__getstate__": _getstate, "__setstate__": _setstate}
+_METHODS = {
+    "__repr__": _repr,
+    "__eq__": _eq,
+    "__hash__": _hash,
+    "__setattr__": _set,
+    "__delattr__": _delete,
+    "__getstate__": _getstate,
+    "__setstate__": _setstate,
+}
+"""The methods that are the same for all classes."""

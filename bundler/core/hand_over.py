@@ -6,13 +6,12 @@ know what a medium holds (BSI IT-Grundschutz S 2.45).
 
 from __future__ import annotations
 
-import re
-
 from bundler.core.bundle_name import BUNDLE_NAME
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged
 
-_PAYLOAD = re.compile(rf"BUNDLER1 ({BUNDLE_NAME.pattern}) ([1-9]\d{{0,5}}|slip)/([1-9]\d{{0,5}}) ([0-9a-f]{{64}})")
+_PAYLOAD = lazy_pattern(rf"BUNDLER1 ({BUNDLE_NAME.pattern}) ([1-9]\d{{0,5}}|slip)/([1-9]\d{{0,5}}) ([0-9a-f]{{64}})")
 SLIP = "slip"
 """The medium in the code of a slip, which is about all media."""
 

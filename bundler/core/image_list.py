@@ -22,6 +22,7 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import LIST_ERRORS
 from bundler.core.list_line import parse_line
 from bundler.core.location import Container, Location
+from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference, is_registry, names_registry
 from bundler.core.several import located, together
@@ -34,19 +35,21 @@ Value = TypeVar("Value")
 ParseImage = Callable[[str], Location]
 """Reads the location of one image: `bundler.transports.parsing.parse_image`."""
 
-_COMMENT = re.compile(r"(^|\s)#.*", re.DOTALL)
+_COMMENT = lazy_pattern(r"(^|\s)#.*", re.DOTALL)
 _TOP_KEYS = ("name", "platforms", "attachments", "images")
 _IMAGE_KEYS = ("image", "digest", "platforms", "attachments", "from")
 _MANY_KEYS = ("repository", "tags", "platforms", "attachments")
 _TAG_KEYS = ("match", "except", "semver", "newest", "by", "since")
-_PATTERN = re.compile(r"[*?\[]")
-_REPOSITORY_PATTERN = re.compile(r"[a-z0-9*?\[\]!._/-]{1,255}")
+_PATTERN = lazy_pattern(r"[*?\[]")
+_REPOSITORY_PATTERN = lazy_pattern(r"[a-z0-9*?\[\]!._/-]{1,255}")
 _NEWEST_AT_MOST = 10_000
 _PATTERN_CHARACTERS = 128
-_YAML = re.compile(rf"---|%YAML|\{{|\[(?![0-9A-Fa-f:.]*\](?::\d+)?/)|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$)")
+_YAML = lazy_pattern(
+    rf"---|%YAML|\{{|\[(?![0-9A-Fa-f:.]*\](?::\d+)?/)|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$)"
+)
 """The first line of a YAML or JSON list. A host like ``[::1]:5000/app`` does not match."""
 
-_YAML_ITEM = re.compile(r"\s*-\s+(?:\{|['\"]?[\w-]+['\"]?\s*:(?:\s|$))")
+_YAML_ITEM = lazy_pattern(r"\s*-\s+(?:\{|['\"]?[\w-]+['\"]?\s*:(?:\s|$))")
 """An item that is a mapping."""
 
 

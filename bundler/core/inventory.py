@@ -7,7 +7,6 @@ unknown ``document`` is refused.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -22,13 +21,14 @@ from bundler.core.location import DAEMON, LAYOUT, REGISTRY
 from bundler.core.manifest.blobs import read_descriptor
 from bundler.core.manifest.document import lines_of
 from bundler.core.oci import Descriptor
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import Reference, is_repository, is_tag
 from bundler.errors import BundlerError, Damaged, Refused
 
 DOCUMENT = "bundler.inventory-file/1"
 _DOCUMENTS = "bundler.inventory-file/"
 _KINDS = (REGISTRY, LAYOUT, DAEMON)
-_REPOSITORY_IN_LAYOUT = re.compile(r"[^/\s]+/\S+")
+_REPOSITORY_IN_LAYOUT = lazy_pattern(r"[^/\s]+/\S+")
 
 
 @frozen

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +17,13 @@ from typing import Any
 from bundler.core import json_fields, strict_json
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged
 from bundler.texts import text
 
 FORMAT = "bundler-journal/3"
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = lazy_pattern(r"[0-9a-f]{64}")
 
 
 @frozen

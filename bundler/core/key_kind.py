@@ -6,11 +6,11 @@ packets (RFC 9580, section 4.2) and DER (X.690). It parses nothing beyond that.
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 
 from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.texts import text
 
 
@@ -50,8 +50,8 @@ class KeyKind:
     labels: tuple[str, ...] = ()
 
 
-_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
-_SSH_PUBLIC = re.compile(rb"(?:ssh-|ecdsa-sha2-|sk-(?:ssh|ecdsa)-)\S{1,60}\s|---- BEGIN SSH2 PUBLIC KEY")
+_LABEL = lazy_pattern(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_SSH_PUBLIC = lazy_pattern(rb"(?:ssh-|ecdsa-sha2-|sk-(?:ssh|ecdsa)-)\S{1,60}\s|---- BEGIN SSH2 PUBLIC KEY")
 _OPENPGP_TAGS = frozenset({2, 5, 6, 7, 14})
 """Files of keys or signatures begin with these packets: signature, secret key, public key, and their subkeys."""
 

@@ -10,17 +10,18 @@ import re
 
 from bundler.core.characters import trimmed
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import without_password
 from bundler.errors import Misuse
 from bundler.transport_table import TRANSPORTS, prefix_of
 
-_BULLET = re.compile(r"[-*\u2022]\s+")
-_KEY = re.compile(r"image:\s+|(?P<quote>['\"])image(?P=quote)\s*:\s*")
-_PULL = re.compile(r"(?:\$\s+)?(?:sudo\s+)?(?:docker|podman|nerdctl|crictl)\s+(?:image\s+)?pull\s+(?=[^\s-]\S*$)")
-_QUOTED = re.compile(
+_BULLET = lazy_pattern(r"[-*\u2022]\s+")
+_KEY = lazy_pattern(r"image:\s+|(?P<quote>['\"])image(?P=quote)\s*:\s*")
+_PULL = lazy_pattern(r"(?:\$\s+)?(?:sudo\s+)?(?:docker|podman|nerdctl|crictl)\s+(?:image\s+)?pull\s+(?=[^\s-]\S*$)")
+_QUOTED = lazy_pattern(
     "(['\"`])(?P<plain>[^'\"`]*)\\1|[\u201c\u2018](?P<typeset>[^\u201c\u2018\u201d\u2019]*)[\u201d\u2019]"
 )
-_BETWEEN_WORDS = re.compile(r"[\s,;]+", re.ASCII)
+_BETWEEN_WORDS = lazy_pattern(r"[\s,;]+", re.ASCII)
 """Only ASCII spaces separate words: for any other space a message names the invisible character."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from bundler.core.patterns import lazy_pattern
 
 NAMES = frozenset(
     {
@@ -15,7 +15,7 @@ NAMES = frozenset(
 )
 """Files and folders of Windows, macOS, Linux and file systems. Some media have these names in capitals."""
 _PREFIXES = (".trash", "._", ".spotlight", ".fuse_hidden", ".nfs")
-_RECOVERED = re.compile(r"found\.\d{3}|fsck\d{4}\.(?:rec|ren)|file\d{4}\.chk")
+_RECOVERED = lazy_pattern(r"found\.\d{3}|fsck\d{4}\.(?:rec|ren)|file\d{4}\.chk")
 """Files and folders with the lost bytes that chkdsk and fsck.fat found."""
 
 

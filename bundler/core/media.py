@@ -7,7 +7,6 @@ an import finishes images medium by medium. Recovery data lie apart from what th
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,10 +16,11 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import MEDIA
 from bundler.core.manifest import Chunk, Medium
 from bundler.core.parity import ParityGroup, blocks_of, group_number, recovery_blocks_in
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import LocalStorage, Misuse
 from bundler.texts import text
 
-_MEDIUM = re.compile(r"\.medium-(\d{2,})")
+_MEDIUM = lazy_pattern(r"\.medium-(\d{2,})")
 
 
 @frozen

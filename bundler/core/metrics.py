@@ -11,19 +11,19 @@ image, because each value of a label costs memory in Prometheus.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from bundler import texts
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 
 LABEL_CHARACTERS = 200
 """The longest value of a label. Names of bundles, hosts and folders are shorter in practice."""
 
-_SAMPLE = re.compile(r"(bundler_[a-z_]+)\{(.*)\} ([0-9.e+-]{1,32})")
-_LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\[\\"n])*)"(?:,|$)')
-_ESCAPED = re.compile(r'\\([\\"n])')
+_SAMPLE = lazy_pattern(r"(bundler_[a-z_]+)\{(.*)\} ([0-9.e+-]{1,32})")
+_LABEL = lazy_pattern(r'([a-z_]+)="((?:[^"\\]|\\[\\"n])*)"(?:,|$)')
+_ESCAPED = lazy_pattern(r'\\([\\"n])')
 
 
 @frozen

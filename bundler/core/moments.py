@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from bundler.core.patterns import lazy_pattern
 from bundler.texts import text
 
-_MOMENT = re.compile(
+_MOMENT = lazy_pattern(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -6,18 +6,18 @@ number 45. Its characters are those that a QR code stores best. docs/json.md des
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from bundler import texts
 from bundler.core.frozen import frozen
 from bundler.core.limits import NEED_LIST_LINE_BYTES, NEED_LIST_NUMBERS
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Refused
 
-_LINE = re.compile(r"BUNDLER-NEED:(\d{1,4}):([0-9A-F]{64})((?::[CB][0-9+-]+)*)")
+_LINE = lazy_pattern(r"BUNDLER-NEED:(\d{1,4}):([0-9A-F]{64})((?::[CB][0-9+-]+)*)")
 _VERSION = 1
 _FORM = "BUNDLER-NEED:1:ID:C1+3-5"
-_NUMBERS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+_NUMBERS = lazy_pattern(r"(\d{1,9})(?:-(\d{1,9}))?")
 
 
 @frozen

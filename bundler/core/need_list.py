@@ -9,7 +9,6 @@ The short form is one line: `bundler.core.need_line`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,13 +30,14 @@ from bundler.core.limits import (
 from bundler.core.manifest import Blob, BundleManifest, Chunk
 from bundler.core.need_line import Wanted, is_line, parse_line, unknown_version
 from bundler.core.own_documents import refuse_no_object
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged
 
 DOCUMENT = "bundler.need/1"
 MISSING, DAMAGED = "missing", "damaged"
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = lazy_pattern(r"[0-9a-f]{64}")
 _SOURCE_CHARACTERS = 4096
 
 

@@ -14,13 +14,14 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import PARITY_BLOCKS, PARITY_GROUP_BYTES, PARITY_GROUP_CHUNKS, PARITY_VOLUMES
 from bundler.core.manifest import Chunk
 from bundler.core.medium_size import parse_medium_size
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.texts import text
 
 WHOLE, YES, PERHAPS, NO = "whole", "yes", "perhaps", "no"
 """The answers to the question if parity can repair a group: nothing is lost, and as they say."""
 
-_CHOICE = re.compile(r"([1-9]\d?)%|([1-9])chunks?|1medium(?::([0-9a-zA-Z.-]{1,20}))?", re.ASCII)
+_CHOICE = lazy_pattern(r"([1-9]\d?)%|([1-9])chunks?|1medium(?::([0-9a-zA-Z.-]{1,20}))?", re.ASCII)
 _MOST_PERCENT = 50
 _LEAST_BLOCK_BYTES = 64 << 10
 """Smaller ones cost more time than they save room: the work grows with the number of recovery blocks."""
@@ -28,7 +29,7 @@ _LEAST_VOLUMES = 4
 """So that the loss of one parity file leaves most of the recovery data."""
 _PACKET_BYTES = 68
 """The bytes of a recovery packet besides its block."""
-_FILE_NAME = re.compile(r"parity-(\d{2,})(?:\.vol\d+\+(\d+))?\.par2")
+_FILE_NAME = lazy_pattern(r"parity-(\d{2,})(?:\.vol\d+\+(\d+))?\.par2")
 
 
 @frozen

@@ -6,17 +6,17 @@ and features are the ``os.version`` and ``os.features`` of the specification, wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bundler import texts
+from bundler.core.patterns import lazy_pattern
 from bundler.core.platform_names import meant
 from bundler.errors import Misuse
 
 _PART = "[a-z0-9][a-z0-9._-]{0,31}"
 _VERSION = r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?(?:\+[A-Za-z0-9][A-Za-z0-9._-]{0,63})*"
-_PLATFORM = re.compile(
+_PLATFORM = lazy_pattern(
     rf"(?P<os>{_PART})(?:\((?=[^)])(?P<inner>{_VERSION})\))?/(?P<architecture>{_PART})(?:/(?P<variant>{_PART}))?"
     rf"(?::(?=.)(?P<outer>{_VERSION}))?"
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 
+from bundler.core.patterns import lazy_pattern
+
 _SYSTEMS = (
     "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "nacl", "netbsd",
     "openbsd", "plan9", "solaris", "unknown", "wasi", "wasip1", "wasip2", "windows", "zos",
@@ -18,7 +20,7 @@ _ARCHITECTURES = (
     "mips64p32", "mips64p32le", "mipsle", "ppc", "ppc64", "ppc64le", "riscv", "riscv32", "riscv64", "s390", "s390x",
     "sparc", "sparc64", "unknown", "wasm", "wasm32",
 )  # fmt: skip
-_ARM = re.compile(r"arm(?:32)?(v[5-7])l?")
+_ARM = lazy_pattern(r"arm(?:32)?(v[5-7])l?")
 _OTHER_WORDS = {
     "x64": "amd64",
     "x86": "386",

@@ -6,7 +6,6 @@ docs/json.md describes the fields. Unknown fields are ignored; an unknown ``docu
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -18,6 +17,7 @@ from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import RECEIPT_CONTAINERS
 from bundler.core.own_documents import refuse_no_object
+from bundler.core.patterns import lazy_pattern
 from bundler.core.preheat import Preheated, preheated_document, read_preheated
 from bundler.core.receipt_attachments import (
     UNFINISHED,
@@ -34,7 +34,7 @@ from bundler.errors import BundlerError, Damaged, Refused
 
 DOCUMENT = "bundler.receipt/1"
 OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", UNFINISHED})
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+_FINGERPRINT = lazy_pattern(r"[0-9a-f]{64}")
 DONE = frozenset({"pushed", "loaded", "present", "skipped"})
 """The outcomes of images that are in place at the target, or that the user asked to skip."""
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from bundler import texts
 from bundler.core.characters import named, plain
 from bundler.core.digest import Digest
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Misuse
 from bundler.secrecy import MASK
 from bundler.transport_table import TRANSPORTS
@@ -29,17 +30,17 @@ NAME_CHARACTERS = 255
 _TEXT_CHARACTERS = 1024
 """The longest text of a reference: a name, a tag of 128 characters and the longest digest fit into it."""
 
-_REGISTRY = re.compile(
+_REGISTRY = lazy_pattern(
     r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])(?:\.(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]))*"
     r"(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]{2,39}\](?::[0-9]{1,5})?"
 )
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_CREDENTIALS = re.compile(
+_REPOSITORY = lazy_pattern(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_CREDENTIALS = lazy_pattern(
     rf"^((?:[A-Za-z][A-Za-z0-9+.-]*://|{'|'.join(TRANSPORTS)})?).*@(?!sha(?:256|512):)",
     re.DOTALL,
 )
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_TAG = lazy_pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True, order=True)

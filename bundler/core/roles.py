@@ -20,6 +20,7 @@ from bundler.core.limits import (
     SIGNATURE_BYTES,
     SUMS_BYTES,
 )
+from bundler.core.patterns import lazy_pattern
 
 
 @frozen
@@ -48,7 +49,7 @@ class Role:
 
 
 def _named(file: str) -> re.Pattern[str]:
-    return re.compile(re.escape(file))
+    return lazy_pattern(re.escape(file))
 
 
 README = Role("readme", _named("README.txt"), "README.txt", is_required=True, limit_bytes=SUMS_BYTES)
@@ -60,15 +61,15 @@ SUMS = Role(
     is_listed=False,
     is_required=True,
     limit_bytes=SUMS_BYTES,
-    short_form=re.compile(r"sha256(?:su|~\d{1,6})\.?"),
+    short_form=lazy_pattern(r"sha256(?:su|~\d{1,6})\.?"),
 )
 """The list of digests, whose signatures are the root of trust."""
 SIGNATURE = Role(
     "signature",
-    re.compile(r"SHA256SUMS\.([0-9a-f]{16})\.sig"),
+    lazy_pattern(r"SHA256SUMS\.([0-9a-f]{16})\.sig"),
     is_listed=False,
     limit_bytes=SIGNATURE_BYTES,
-    short_form=re.compile(r"sha256(?:su|~\d{1,6})\.sig"),
+    short_form=lazy_pattern(r"sha256(?:su|~\d{1,6})\.sig"),
 )
 """A signature over SHA256SUMS, by the key whose id is in the name."""
 MANIFEST = Role(
@@ -77,24 +78,24 @@ MANIFEST = Role(
     "bundle.json",
     is_required=True,
     limit_bytes=BUNDLE_MANIFEST_BYTES,
-    short_form=re.compile(r"bundle(?:~\d{1,6})?\.jso"),
+    short_form=lazy_pattern(r"bundle(?:~\d{1,6})?\.jso"),
 )
 """The images of the bundle, and the place of each byte."""
 CONTENT = Role("content", _named("content.7z"), "content.7z", limit_bytes=CONTENT_BYTES)
 """The encrypted bundle manifest. Every encrypted bundle has this file; other bundles do not have it."""
 RESTORE = Role("restore", _named("restore.py"), "restore.py", limit_bytes=RESTORE_SCRIPT_BYTES)
 """Restores the bundle with Python alone."""
-CHUNK = Role("chunk", re.compile(r"chunk-(\d{4,})\.(?:tar|7z)"), is_required=True, is_on_every_medium=False)
+CHUNK = Role("chunk", lazy_pattern(r"chunk-(\d{4,})\.(?:tar|7z)"), is_required=True, is_on_every_medium=False)
 """An archive with blobs of the images."""
-PARITY = Role("parity", re.compile(r"parity-\d{2,}(?:\.vol\d+\+\d+)?\.par2"), is_on_every_medium=False)
+PARITY = Role("parity", lazy_pattern(r"parity-\d{2,}(?:\.vol\d+\+\d+)?\.par2"), is_on_every_medium=False)
 """Recovery data for lost and damaged chunks."""
 TOOL_FOLDER = "tool"
 """The only folder in a bundle's folder that this version writes."""
-TOOL = Role("tool", re.compile(rf"{TOOL_FOLDER}/.+"), is_on_every_medium=False)
+TOOL = Role("tool", lazy_pattern(rf"{TOOL_FOLDER}/.+"), is_on_every_medium=False)
 """The program that imports the bundle, for receivers who do not have it."""
-RECORD = Role("record", re.compile(r"record-[a-z0-9][a-z0-9._-]*\.json"), limit_bytes=RECORD_BYTES)
+RECORD = Role("record", lazy_pattern(r"record-[a-z0-9][a-z0-9._-]*\.json"), limit_bytes=RECORD_BYTES)
 """A finding or decision from the time of the export: a scan, or the settings of a registry."""
-UNKNOWN = Role("unknown", re.compile(r".*", re.DOTALL), is_on_every_medium=False)
+UNKNOWN = Role("unknown", lazy_pattern(r".*", re.DOTALL), is_on_every_medium=False)
 """A file without a role that this version knows."""
 
 ROLES = (README, SUMS, SIGNATURE, MANIFEST, CONTENT, RESTORE, CHUNK, PARITY, TOOL, RECORD)
@@ -102,9 +103,9 @@ ROLES = (README, SUMS, SIGNATURE, MANIFEST, CONTENT, RESTORE, CHUNK, PARITY, TOO
 
 LISTABLE = r"README\.txt|[a-z0-9][a-z0-9._+-]{0,63}|[a-z0-9][a-z0-9._-]{0,31}/[a-z0-9][a-z0-9._+-]{0,127}"
 """The names that SHA256SUMS can list: files in the bundle's folder, or one folder below. None leads out of it."""
-_LISTABLE = re.compile(LISTABLE)
-_SIGNATURE_ON_MEDIA = re.compile(r"sha256sums[._]([0-9a-f]{16})\.sig")
-_RESERVED = re.compile(r"chunk-\d+\.(tar|7z)|parity-.*|record-.*|tool|sha256sums(\..*)?")
+_LISTABLE = lazy_pattern(LISTABLE)
+_SIGNATURE_ON_MEDIA = lazy_pattern(r"sha256sums[._]([0-9a-f]{16})\.sig")
+_RESERVED = lazy_pattern(r"chunk-\d+\.(tar|7z)|parity-.*|record-.*|tool|sha256sums(\..*)?")
 
 
 def role_of(name: str) -> Role:

@@ -5,12 +5,12 @@ It is a module of its own, so that an import without rules loads no YAML.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import partial
 
 from bundler import texts
 from bundler.core.naming_rules import NamingRules, Pattern, Rule
+from bundler.core.patterns import lazy_pattern
 from bundler.core.policies import CONFLICT_POLICIES
 from bundler.core.reference import is_repository
 from bundler.core.several import together
@@ -19,7 +19,7 @@ from bundler.core.tag_template import TagTemplate
 from bundler.errors import Misuse
 
 _RULE_KEYS = ("from", "to", "tag", "on-conflict")
-_PATH = re.compile(r"[a-z0-9][a-z0-9._/-]*\*?|\*")
+_PATH = lazy_pattern(r"[a-z0-9][a-z0-9._/-]*\*?|\*")
 
 
 def parse_rules(text: str, *, source: str) -> NamingRules:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from bundler.core.frozen import frozen
 from bundler.core.limits import S3_KEY_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.texts import text
 
 SCHEME = "s3://"
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = lazy_pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """The names of general purpose buckets: S3 User Guide, "Bucket naming rules"."""
 
 

@@ -6,7 +6,6 @@ number, is refused: a person who kept an old medium could otherwise bring back i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
@@ -18,11 +17,12 @@ from bundler.core.frozen import frozen
 from bundler.core.json_fields import size, text
 from bundler.core.limits import CHANNEL_JUMP
 from bundler.core.manifest.series import Series
+from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, ReceiptTarget
 from bundler.errors import BundlerError, Damaged
 
 DOCUMENT = "bundler.accepted/1"
-_ID = re.compile(r"[0-9a-f]{64}")
+_ID = lazy_pattern(r"[0-9a-f]{64}")
 
 
 @frozen

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from zlib import crc32
 
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 
 START_BYTES = 32
 
@@ -49,7 +50,7 @@ _NUMBER = (
 )
 """A number in 7z: the first byte gives the number of bytes that follow."""
 
-_ENCRYPTED_HEADER = re.compile(
+_ENCRYPTED_HEADER = lazy_pattern(
     rb"\x17\x06" + _NUMBER + rb"\x01\x09" + _NUMBER + rb"\x00"  # offset and length of its packed stream
     rb"\x07\x0b\x01\x00\x01" + re.escape(_AES) + rb".{16}"  # one folder, one coder: 7zAES, 2^19 rounds, IV
     rb"\x0c" + _NUMBER + rb"\x00\x00",  # its unpacked size

@@ -12,14 +12,15 @@ import re
 from collections.abc import Mapping
 
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.texts import text
 
 MOST_SHARDS = 10_000
 """More than there are hosts. A typing error would otherwise make shards of nothing."""
 
-_FORM = re.compile(r"(?:(auto)|([0-9]{1,5}))(?:/([0-9]{1,5}))?", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,5}", re.ASCII)
+_FORM = lazy_pattern(r"(?:(auto)|([0-9]{1,5}))(?:/([0-9]{1,5}))?", re.ASCII)
+_NUMBER = lazy_pattern(r"[0-9]{1,5}", re.ASCII)
 _JOB, _TASK = "JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID"
 
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Collection
 from functools import cache
 from typing import Any
 
 from bundler import texts
 from bundler.core.limits import JSON_COMMAS, JSON_CONTAINERS, JSON_DEPTH, JSON_INTEGER_DIGITS
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged
 
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _OTHER_BYTES = bytes(byte for byte in range(256) if byte not in b'"[]{}')
-_STRING = re.compile(rb'"[^"]*"')
+_STRING = lazy_pattern(rb'"[^"]*"')
 
 
 def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> Any:

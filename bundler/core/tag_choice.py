@@ -8,16 +8,17 @@ from collections.abc import Iterable
 
 from bundler.core.frozen import frozen
 from bundler.core.moments import seconds_of
+from bundler.core.patterns import lazy_pattern
 from bundler.core.version_range import Version, VersionRange
 from bundler.errors import Misuse
 
 BY_VERSION, BY_CREATED, BY_PUSHED = "version", "created", "pushed"
 """The orders that the newest tags are chosen by. Only Harbor knows the time of a push."""
 
-_ATTACHMENT = re.compile(r"sha(?:256|512)-[0-9a-f]{64,128}(?:\..*)?")
+_ATTACHMENT = lazy_pattern(r"sha(?:256|512)-[0-9a-f]{64,128}(?:\..*)?")
 """Tags of attachments: they travel with their image."""
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DATE = lazy_pattern(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @frozen

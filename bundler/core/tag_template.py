@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from bundler import texts
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 
 FIELDS = ("tag", "date", "bundle", "digest12")
@@ -15,7 +16,7 @@ FIELDS = ("tag", "date", "bundle", "digest12")
 digest."""
 
 TAG_CHARACTERS = 128
-_FIELD = re.compile(r"\{([^{}]*)\}")
+_FIELD = lazy_pattern(r"\{([^{}]*)\}")
 
 
 @frozen

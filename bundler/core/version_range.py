@@ -11,13 +11,14 @@ import re
 from functools import total_ordering
 
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 
-_VERSION = re.compile(
+_VERSION = lazy_pattern(
     r"[vV]?(\d{1,10})(?:\.(\d{1,10}))?(?:\.(\d{1,10}))?(?:-([0-9A-Za-z.-]+))?(?:[+_][0-9A-Za-z.-]+)?", re.ASCII
 )
-_BOUND = re.compile(r"(>=|<=|!=|=>|=<|>|<|=|\^|~>?)?\s*([vV]?[0-9xX*][0-9A-Za-z.*+-]*)", re.ASCII)
-_WILD = re.compile(r"[vV]?(\d{1,10})?\.?(?:(\d{1,10}))?(?:\.[xX*]|[xX*])+", re.ASCII)
+_BOUND = lazy_pattern(r"(>=|<=|!=|=>|=<|>|<|=|\^|~>?)?\s*([vV]?[0-9xX*][0-9A-Za-z.*+-]*)", re.ASCII)
+_WILD = lazy_pattern(r"[vV]?(\d{1,10})?\.?(?:(\d{1,10}))?(?:\.[xX*]|[xX*])+", re.ASCII)
 _FORM = "write for example >=1.2 <2, ^1.4, ~1.4.2, 1.x, or several with ||"
 _CHARACTERS = 500
 

@@ -8,7 +8,6 @@ An alias is the same node again, not a copy. Its size counts each time, so a sma
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,12 +15,13 @@ import yaml
 
 from bundler import texts
 from bundler.core.limits import YAML_DOCUMENT_DEPTH, YAML_NODES, YAML_STREAM_NODES
+from bundler.core.patterns import lazy_pattern
 from bundler.core.strict_yaml import LOADER, check_characters, syntax_error
 from bundler.errors import Misuse
 
 __all__ = ["Document", "Mapping", "Node", "Scalar", "Sequence", "documents"]
 
-_COMMENT = re.compile(r"\s*#")
+_COMMENT = lazy_pattern(r"\s*#")
 _MERGE = "<<"
 
 

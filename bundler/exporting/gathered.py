@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,12 +13,13 @@ from bundler.bundle.writer import BundleWriter
 from bundler.core import roles
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.manifest import BundleManifest, Chunk
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Incomplete, LocalStorage
 from bundler.exporting.planned import Planned
 from bundler.system.files import let_go, open_for_reading, pieces_of
 from bundler.texts import some, text
 
-_SHARD = re.compile(r"\.shard-[0-9]+-of-[0-9]+")
+_SHARD = lazy_pattern(r"\.shard-[0-9]+-of-[0-9]+")
 """The ending of the folder of a finished shard. An unfinished one ends with .partial."""
 
 

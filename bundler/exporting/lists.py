@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from bundler.core.events import Listener, Noticed
 from bundler.core.image_list import Entry, HeldImages, ImageList, ListEntry, ManyImages, NoImage, nameless
 from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.several import located, together
@@ -34,7 +34,7 @@ from bundler.transports.parsing import parse_image, refuse_unknown_transport
 from bundler.transports.transport import source_of
 
 _TAR_MAGIC = slice(257, 262)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_VARIABLE = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 def read_lists(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.core.limits import DATABASE_FILES, SIGNATURES_BYTES
 from bundler.core.moments import shown
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.hooks.clamav_words import HEADER_BYTES, header_of
 from bundler.system import files
 from bundler.system.given_files import read_beginning
 from bundler.texts import text
 
-_SIGNATURES = re.compile(
+_SIGNATURES = lazy_pattern(
     r"\.(?:c[bdr]b|cbc|cfg|cud|cld|cvd|s?fp|ftm|gdb|h[ds][bu]|idb|imp|info|ld[bu]|m[ds][bu]|nd[bu]|pdb|pwdb|wdb|yara?|ign2?|cat)"
 )
 """The endings of its files (libclamav/readdb.h, CLI_DBEXT)."""

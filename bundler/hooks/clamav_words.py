@@ -6,9 +6,9 @@ An object above one of its limits counts as *not scanned*, although ClamAV calls
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from bundler.core.patterns import lazy_pattern
 from bundler.core.scan import CLEAN, Finding, Scanner, Severity, Unit, Verdict, failed, found, not_scanned
 
 ABOVE_A_LIMIT = "Heuristics.Limits.Exceeded"
@@ -18,10 +18,10 @@ NAME = "clamav"
 HEADER_BYTES = 512
 """The header of a database file."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_FOUND = re.compile(r"[^:]+: (.+) FOUND")
-_CLEAN = re.compile(r"[^:]+: (?:OK|Empty file)")
-_VERSION = re.compile(r"ClamAV (?P<version>[^/\s]+)(?:/(?P<database>\d+)/(?P<date>.+))?")
-_DATE = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})")
+_FOUND = lazy_pattern(r"[^:]+: (.+) FOUND")
+_CLEAN = lazy_pattern(r"[^:]+: (?:OK|Empty file)")
+_VERSION = lazy_pattern(r"ClamAV (?P<version>[^/\s]+)(?:/(?P<database>\d+)/(?P<date>.+))?")
+_DATE = lazy_pattern(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})")
 
 
 def verdict_of(lines: Sequence[str]) -> Verdict:

@@ -9,7 +9,6 @@ Nothing is believed of the other side: an answer has a length and a time, and on
 
 from __future__ import annotations
 
-import re
 import select
 import socket
 import struct
@@ -20,13 +19,14 @@ from pathlib import Path
 
 from bundler.core.frozen import frozen
 from bundler.core.limits import SCAN_LINE_BYTES, SCANNER_SECONDS
+from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.errors import Misuse, Unavailable
 from bundler.texts import text
 
 _END = struct.pack(">I", 0)
 _LOOK_SECONDS = 0.5
-_TCP = re.compile(r"(?:tcp:(?://)?)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_TCP = lazy_pattern(r"(?:tcp:(?://)?)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
 
 class ClamdFailed(Exception):  # the verdict on one object; for other questions it becomes an error

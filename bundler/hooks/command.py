@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bundler.core.frozen import frozen
 from bundler.core.limits import SCAN_OUTPUT_BYTES, SCAN_SECONDS, SCAN_UNPACKED_BYTES, SIGNATURES_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.core.scan import (
     CLEAN,
     UNITS,
@@ -39,7 +40,7 @@ from bundler.texts import text
 
 LINES = 100
 """The lines that count. Further ones are not read."""
-_NAMED = re.compile(rf"({SCANNER_NAME.pattern})=(.+)", re.DOTALL)
+_NAMED = lazy_pattern(rf"({SCANNER_NAME.pattern})=(.+)", re.DOTALL)
 _DIGITS = 32
 
 

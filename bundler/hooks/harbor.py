@@ -7,11 +7,11 @@ and ``…/executions/{execution_id}``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 from urllib.parse import quote
 
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import Reference
 from bundler.errors import Refused
 from bundler.hooks.jobs import Job, Order, State, failed_job
@@ -25,7 +25,7 @@ from bundler.texts import text
 
 _PAGE = 100
 """The most policies of a project that are run: Harbor's largest page."""
-_EXECUTION = re.compile(r"/executions/([0-9]{1,18})$")
+_EXECUTION = lazy_pattern(r"/executions/([0-9]{1,18})$")
 _FAILED = frozenset({"Error", "Stopped"})
 
 

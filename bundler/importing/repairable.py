@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from bundler.bundle.parity import hopeful, parity_names
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import BundlerError
 from bundler.importing.leg import as_end
 from bundler.importing.results import ImportResult
 from bundler.run import Run
 
-_CHUNK = re.compile(r"chunk-\d{4,}\.\w{1,8}")
+_CHUNK = lazy_pattern(r"chunk-\d{4,}\.\w{1,8}")
 
 
 def with_repairable(result: ImportResult, run: Run) -> ImportResult:

@@ -11,7 +11,6 @@ No secret goes over the network: workers find logins, certificates and keys wher
 
 from __future__ import annotations
 
-import re
 import urllib.parse
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from bundler import texts
 from bundler.core.events import Noticed, PhaseBegan, PhaseEnded
 from bundler.core.location import REGISTRY
 from bundler.core.manifest import Image
+from bundler.core.patterns import lazy_pattern
 from bundler.core.rate import NO_RATE
 from bundler.core.reference import Reference, is_loopback
 from bundler.core.shards import divided_images
@@ -38,7 +38,7 @@ from bundler.run import Run
 SHARDS_PER_WORKER = 4
 """A worker that is four times as slow as the others takes one shard while they take four each."""
 
-_ADDRESS = re.compile(r"(?:tcp|tls)://(\[[0-9a-f:.]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}")
+_ADDRESS = lazy_pattern(r"(?:tcp|tls)://(\[[0-9a-f:.]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}")
 
 
 def refuse_undivided(request: ImportRequest) -> None:

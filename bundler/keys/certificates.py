@@ -18,6 +18,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, N
 from bundler.core.certificates import Address, Certificate
 from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATE_BYTES, TRUST_STORE_FILES
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Untrusted
 from bundler.texts import text
 
@@ -63,7 +64,7 @@ _RSA_ALGORITHMS: dict[int, tuple[str, hashes.HashAlgorithm]] = {
 }
 _SUBJECT_CHARACTERS = 300
 _BROKEN = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, InternalError)
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = lazy_pattern(rb"-----BEGIN CERTIFICATE-----\s.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 @frozen

@@ -17,6 +17,7 @@ from bundler.bundle.signing import BadSignature
 from bundler.core import roles
 from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory, parse_inventory
+from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import parse_receipt
 from bundler.core.s3_path import S3Path
 from bundler.core.statement import Statement
@@ -29,8 +30,8 @@ from bundler.system.bundle_paths import BundlePath, locals_of
 
 _SMALL_FILES = (roles.MANIFEST.file, roles.SUMS.file)
 _HEAD_BYTES = 4096
-_DOCUMENT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.')
-_INVENTORY = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.inventory-file/')
+_DOCUMENT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.')
+_INVENTORY = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.inventory-file/')
 
 
 @frozen

@@ -6,18 +6,18 @@ default is an error, because an image with an empty part of its name is not the 
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
 from collections.abc import Mapping
 
 from bundler.core.limits import VARIABLE_CHARACTERS
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.texts import text
 
-_PLAIN = re.compile(r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*))")
-_OPERATOR = re.compile(r":?[-?+]")
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.]*)\s*[=:]\s*(?P<value>.*)")
-_COMMENT = re.compile(r"\s+#.*")
+_PLAIN = lazy_pattern(r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*))")
+_OPERATOR = lazy_pattern(r":?[-?+]")
+_ASSIGNMENT = lazy_pattern(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.]*)\s*[=:]\s*(?P<value>.*)")
+_COMMENT = lazy_pattern(r"\s+#.*")
 _DEPTH = 20
 _ENV_LINES = 10_000
 

@@ -6,19 +6,19 @@ not there: ``docker-daemon:NAME`` as an argument of export carries it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from bundler.core.image_list import NoImage
+from bundler.core.patterns import lazy_pattern
 from bundler.core.yaml_documents import Document, Mapping, Node, Scalar, Sequence as YamlSequence
 from bundler.lists.found import Found, Item, Surroundings, left
 from bundler.texts import text
 
-_HEADER = re.compile(
+_HEADER = lazy_pattern(
     r"(?:REPOSITORY|IMAGE)\s+TAG\s+(?:DIGEST\s+)?IMAGE ID\b|IMAGE\s+ID\s+DISK USAGE\b|REPOSITORY\s+TAG\s+DIGEST\b"
 )
-_ONE_COLUMN = re.compile(r"IMAGE\s+ID\s+DISK USAGE\b")
-_NONE = re.compile(r"<(?:none|untagged|missing)>")
+_ONE_COLUMN = lazy_pattern(r"IMAGE\s+ID\s+DISK USAGE\b")
+_NONE = lazy_pattern(r"<(?:none|untagged|missing)>")
 _LOCAL = "localhost/"
 _NO_NAME = text("an image without a name")
 _BUILT_HERE = text("built on this machine: add docker-archive:FILE or docker-daemon:NAME to the command")

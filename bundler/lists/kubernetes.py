@@ -11,10 +11,10 @@ argument that looks like a reference, is reported.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from bundler.core.image_list import NoImage
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import Reference, full_reference, names_registry
 from bundler.core.yaml_documents import Document, Mapping, Node, Scalar, Sequence, unrendered
 from bundler.errors import Misuse
@@ -22,13 +22,13 @@ from bundler.lists.found import Found, Item, Surroundings, left
 from bundler.texts import text
 
 _CONTAINERS = frozenset({"containers", "initContainers", "ephemeralContainers"})
-_BUILT_IN = re.compile(r"(?:|apps|batch|extensions|policy|autoscaling|(?:[a-z0-9.-]+\.)?k8s\.io)")
+_BUILT_IN = lazy_pattern(r"(?:|apps|batch|extensions|policy|autoscaling|(?:[a-z0-9.-]+\.)?k8s\.io)")
 """The API groups of Kubernetes itself. Those of ``x-k8s.io`` are CRDs."""
 
-_IMAGE_KEY = re.compile(r"image|.*Image|baseImage|.*_image")
-_RELATED_IMAGE = re.compile(r"RELATED_IMAGE_.*")
-_IN_TEXT = re.compile(r"(?:^|[\s\"'{,])[\w-]*[iI]mage[\"']?:[ \t]+[\"']?(?P<image>[\w.:/@-]+)")
-_OPTION = re.compile(r"--?[\w.-]+=")
+_IMAGE_KEY = lazy_pattern(r"image|.*Image|baseImage|.*_image")
+_RELATED_IMAGE = lazy_pattern(r"RELATED_IMAGE_.*")
+_IN_TEXT = lazy_pattern(r"(?:^|[\s\"'{,])[\w-]*[iI]mage[\"']?:[ \t]+[\"']?(?P<image>[\w.:/@-]+)")
+_OPTION = lazy_pattern(r"--?[\w.-]+=")
 _TEMPLATE = "{{"
 _REPOSITORY_KEYS = ("repository", "name", "image")
 _TAG_KEYS = ("tag", "version")

@@ -6,16 +6,16 @@ oc-mirror reads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from bundler.core.patterns import lazy_pattern
 from bundler.core.yaml_documents import Document, Mapping, Node, Scalar
 from bundler.errors import Misuse
 from bundler.lists.charts import oci_chart
 from bundler.lists.found import Found, Item, Surroundings, left, reference_at
 from bundler.texts import text
 
-_PATTERN = re.compile(r"[*^$\[(|\\+?]")
+_PATTERN = lazy_pattern(r"[*^$\[(|\\+?]")
 _FOR_OC_MIRROR = text("only oc-mirror can find its images")
 _CHART = text("a chart: render it, and give the output: helm template NAME CHART | bundler images -")
 

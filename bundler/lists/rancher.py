@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from bundler.core.patterns import lazy_pattern
 from bundler.lists.found import Found, Item
 
-_DIGESTS = re.compile(r"(?P<image>[\w./-]+(?::\d+/[\w./-]+)?:[\w.-]+)\s+(?P<digest>sha256:[0-9a-f]{64})")
-_SOURCES = re.compile(r"(?P<image>[\w./-]+(?::\d+/[\w./-]+)?:[\w.-]+)\s+(?P<sources>[\w.:+-]+(?:,[\w.:+-]+)*)")
+_DIGESTS = lazy_pattern(r"(?P<image>[\w./-]+(?::\d+/[\w./-]+)?:[\w.-]+)\s+(?P<digest>sha256:[0-9a-f]{64})")
+_SOURCES = lazy_pattern(r"(?P<image>[\w./-]+(?::\d+/[\w./-]+)?:[\w.-]+)\s+(?P<sources>[\w.:+-]+(?:,[\w.:+-]+)*)")
 
 _LINE_CHARACTERS = 4096
 """A name, and the parts of Rancher that use it: some hundred of them."""

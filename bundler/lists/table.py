@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bundler import texts
 from bundler.core.image_list import NoImage, ParseImage, content_lines, looks_like_yaml, parse_image_list
+from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
 from bundler.core.yaml_documents import Document, Mapping, Node, documents
 from bundler.errors import Misuse
@@ -36,10 +37,10 @@ IMAGE_LIST = "image list"
 """The kind of our own lists."""
 
 _OWN_KEYS = ("name", "platforms", "attachments", "images")
-_TOP_KEY = re.compile(r"^(?P<quote>['\"]?)(?P<key>[\w./-]+)(?P=quote)[ \t]*:(?=\s|$)", re.MULTILINE)
-_FIRST_LINE = re.compile(r"---|%YAML|[{]|(?P<quote>['\"]?)(?!image(?P=quote)\s*:)[\w$./:-]+(?P=quote)\s*:(?:\s|$)")
-_LINE_END = re.compile(r"\r\n?")
-_JSON_LINE = re.compile(r"^(?=\{)", re.MULTILINE)
+_TOP_KEY = lazy_pattern(r"^(?P<quote>['\"]?)(?P<key>[\w./-]+)(?P=quote)[ \t]*:(?=\s|$)", re.MULTILINE)
+_FIRST_LINE = lazy_pattern(r"---|%YAML|[{]|(?P<quote>['\"]?)(?!image(?P=quote)\s*:)[\w$./:-]+(?P=quote)\s*:(?:\s|$)")
+_LINE_END = lazy_pattern(r"\r\n?")
+_JSON_LINE = lazy_pattern(r"^(?=\{)", re.MULTILINE)
 _KEYS_COMPARED = 20
 
 

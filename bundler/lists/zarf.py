@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from bundler.core.patterns import lazy_pattern
 from bundler.core.yaml_documents import Document, Mapping, Node, Scalar
 from bundler.errors import Misuse
 from bundler.lists.charts import oci_chart
 from bundler.lists.found import Found, Item, Surroundings, left
 from bundler.texts import text
 
-_TEMPLATE = re.compile(r"###ZARF_(?:PKG_(?:TMPL|VAR)_)?(?P<name>[A-Z0-9_]+)###")
+_TEMPLATE = lazy_pattern(r"###ZARF_(?:PKG_(?:TMPL|VAR)_)?(?P<name>[A-Z0-9_]+)###")
 _ARCHITECTURE = "PKG_ARCH"
 _NOT_CARRIED = {
     "imageArchives": text("a file with images: add docker-archive:FILE or oci-archive:FILE to the command"),

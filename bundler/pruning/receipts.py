@@ -5,13 +5,13 @@ An unreadable receipt is an error: it may be the one that protects the images of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import PRUNE_RECEIPTS, RECEIPT_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.retention.imported import Digests, ImportedBundle, imported_bundle, joined
@@ -21,7 +21,7 @@ from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
 from bundler.system.files import is_own, read_with_facts
 from bundler.texts import text
 
-_RECEIPT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.receipt/')
+_RECEIPT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.receipt/')
 _HEAD_BYTES = 4096
 
 

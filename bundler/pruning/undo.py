@@ -6,7 +6,6 @@ them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
+from bundler.core.patterns import lazy_pattern
 from bundler.core.retention.receipt import (
     LEFT,
     REMOVED,
@@ -41,7 +41,7 @@ from bundler.transfer import ask_all
 
 Answer = TypeVar("Answer")
 
-_PRUNE_RECEIPT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
+_PRUNE_RECEIPT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
 _HEAD_BYTES = 4096
 _TO_PUT_BACK = frozenset({REMOVED, LEFT, UNFINISHED})
 

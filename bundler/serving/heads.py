@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from bundler.core.frozen import frozen
 from bundler.core.limits import SERVED_HEADERS
+from bundler.core.patterns import lazy_pattern
 
-_LINE = re.compile(rb"([A-Z]{1,20}) (/[!-~]*|https?://[!-.0-~]+(?:/[!-~]*)?|\*) HTTP/1\.([01])")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}):[ \t]*([ -~\t\x80-\xff]*?)[ \t]*")
-_ABSOLUTE = re.compile(r"https?://[^/]+")
-_ETAG = re.compile(r'(?:W/)?("[^"]*")')
-_RANGE = re.compile(r"bytes=[ ]*([0-9]{0,20})-([0-9]{0,20})[ ]*")
+_LINE = lazy_pattern(rb"([A-Z]{1,20}) (/[!-~]*|https?://[!-.0-~]+(?:/[!-~]*)?|\*) HTTP/1\.([01])")
+_HEADER = lazy_pattern(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}):[ \t]*([ -~\t\x80-\xff]*?)[ \t]*")
+_ABSOLUTE = lazy_pattern(r"https?://[^/]+")
+_ETAG = lazy_pattern(r'(?:W/)?("[^"]*")')
+_RANGE = lazy_pattern(r"bytes=[ ]*([0-9]{0,20})-([0-9]{0,20})[ ]*")
 _QUERY_FIELDS = 20
 
 

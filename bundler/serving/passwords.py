@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from bundler.core.limits import HTPASSWD_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.serving.answers import Answer, of_error
 from bundler.serving.heads import RequestHead
@@ -21,7 +21,7 @@ from bundler.system import libcrypt
 from bundler.system.given_files import read_given
 from bundler.texts import text
 
-_HASH = re.compile(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
+_HASH = lazy_pattern(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 """bcrypt. A cost above 16 would take some seconds for each attempt."""
 
 _ATTEMPTS_AT_A_TIME = 2

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import is_tag
 from bundler.errors import Damaged
 
 NAME_CHARACTERS = 512
 """The longest name in a path: that of a repository with its registry, and some more."""
 
-_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]+(?:/[a-z0-9._-]+)*")
-_BELOW = re.compile(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs|tags|referrers)/(?P<last>[^/]+)")
+_NAME = lazy_pattern(r"[A-Za-z0-9._:\[\]-]+(?:/[a-z0-9._-]+)*")
+_BELOW = lazy_pattern(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs|tags|referrers)/(?P<last>[^/]+)")
 
 
 @frozen

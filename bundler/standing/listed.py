@@ -6,12 +6,12 @@ The state folder of the user has the receipts of imports and of prunes. A receip
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from bundler.core.events import Listener, Noticed, nobody
 from bundler.core.frozen import frozen
 from bundler.core.location import Target, place_of
+from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.receipt_summary import ReceiptState, ReceiptSummary, summary_of
@@ -24,8 +24,8 @@ from bundler.system.places import prunes_folder
 from bundler.system.request_fields import Request
 from bundler.texts import text
 
-_PRUNE = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
-_RECEIPT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.(prune-)?receipt/')
+_PRUNE = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
+_RECEIPT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.(prune-)?receipt/')
 _HEAD_BYTES = 4096
 PATTERNS = (FINISHED, f"{FINISHED}.{UNFINISHED}*")
 """The names of receipts, also of runs that did not end."""

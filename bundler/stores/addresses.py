@@ -16,13 +16,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 from bundler import texts
 from bundler.core.advice import problem
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import is_loopback
 from bundler.errors import BundlerError, Refused
 
 _USUAL_PORTS = {"http": 80, "https": 443}
-_NETLOC = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_NETLOC = lazy_pattern(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 """No user, and only host characters that every URL parser reads alike."""
-_NO_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//[^/?#])|//(?![^/?#])")
+_NO_HOST = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//[^/?#])|//(?![^/?#])")
 """A scheme, or two slashes, without a host. `urljoin` reads some of these as paths at the same server."""
 _TEXT_CHARACTERS = 300
 _LOCATION_CHARACTERS = 16 << 10

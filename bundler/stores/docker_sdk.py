@@ -8,7 +8,6 @@ needed.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import ssl
@@ -26,6 +25,7 @@ from bundler.core.advice import LOG_IN
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
 from bundler.errors import (
@@ -52,7 +52,7 @@ unpacks an image before it answers."""
 _OLDEST_API = "1.24"
 """The API version of Docker 1.12. It is used to ask the daemon for its own version."""
 
-_LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})")
+_LOADED = lazy_pattern(r"Loaded image ID: (sha256:[0-9a-f]{64})")
 
 
 @lru_cache(maxsize=8)

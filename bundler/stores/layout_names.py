@@ -11,7 +11,6 @@ Sources: containerd ``images/archive/exporter.go``, moby ``daemon/containerd/ima
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,16 +18,17 @@ from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
+from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import Reference, full_reference
 from bundler.stores.held_images import HeldImage
 from bundler.stores.layout_index import CONTAINERD_NAME, REF_NAME
 
-_KIND = re.compile(r"dev\.(?:hauler|cosignproject\.cosign)/(sigs|atts|sboms|referrers)(?:/.*)?")
+_KIND = lazy_pattern(r"dev\.(?:hauler|cosignproject\.cosign)/(sigs|atts|sboms|referrers)(?:/.*)?")
 """Hauler's mark of an image's attachment. Such an entry has the names of that image."""
 
 _SUBJECT = "hauler.dev/subject-digest"
 _ENDINGS = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
-_COSIGN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(?:sig|att|sbom)")
+_COSIGN_TAG = lazy_pattern(r"sha256-[0-9a-f]{64}\.(?:sig|att|sbom)")
 
 
 def held_images(entries: Sequence[Mapping[str, Any]], *, what: str) -> list[HeldImage[Descriptor]]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import closing
 
 from bundler.core.digest import Digest
+from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 from bundler.stores import compression
 from bundler.stores.archive_contents import Contents
 from bundler.stores.tar_reader import TarMember
 
-_BLOB = re.compile(r"blobs/(sha256|sha512)/([0-9a-f]+)")
+_BLOB = lazy_pattern(r"blobs/(sha256|sha512)/([0-9a-f]+)")
 
 
 class MemberDigests:

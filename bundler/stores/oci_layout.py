@@ -7,7 +7,6 @@ digests and fixed names, never of text from the layout.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import ALGORITHMS, Digest
 from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from bundler.core.oci import Descriptor
+from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage, NotFound, Refused
 from bundler.stores.held_images import Choice, HeldImage
@@ -37,7 +37,7 @@ _VERSION = "1.0.0"
 """The only version of layouts in image-spec."""
 _LOCK = ".bundler-lock"
 _COPY_AGAIN = "copy the whole image into the layout again"
-_TEMPORARY = re.compile(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
+_TEMPORARY = lazy_pattern(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
 """The temporary names of files that are being written."""
 
 

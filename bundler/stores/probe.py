@@ -7,7 +7,6 @@ server. `bundler.commands` interprets the results.
 from __future__ import annotations
 
 import os
-import re
 import resource
 import socket
 import ssl
@@ -22,6 +21,7 @@ from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.mount import Mount, mount_of
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import LocalStorage, Refused, Unavailable
 from bundler.stores.http import HttpClient
 from bundler.texts import text
@@ -29,7 +29,7 @@ from bundler.texts import text
 WAIT_SECONDS = 5.0
 """The longest wait for one connection or one answer."""
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
+_STATUS_LINE = lazy_pattern(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
 _ANSWER_BYTES = 4096
 _NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
 _NO_CHECK_TIME = 0x200000

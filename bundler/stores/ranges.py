@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from bundler.core.oci import Descriptor
+from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, Unavailable
 from bundler.stores.addresses import printable
 from bundler.stores.http import Answer
 from bundler.texts import text
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,16})-[0-9]{1,16}/(?P<size>[0-9]{1,16}|\*)", re.IGNORECASE | re.ASCII)
-_UNSATISFIED_RANGE = re.compile(r"bytes \*/(?P<size>[0-9]{1,16})", re.IGNORECASE | re.ASCII)
+_CONTENT_RANGE = lazy_pattern(r"bytes ([0-9]{1,16})-[0-9]{1,16}/(?P<size>[0-9]{1,16}|\*)", re.IGNORECASE | re.ASCII)
+_UNSATISFIED_RANGE = lazy_pattern(r"bytes \*/(?P<size>[0-9]{1,16})", re.IGNORECASE | re.ASCII)
 
 Ask = Callable[[Mapping[str, str]], Answer]
 """Sends a GET with more headers. Returns answers with status 200, 206 or 416, and raises for any other."""

@@ -33,6 +33,7 @@ from bundler.core.attachments import (
 from bundler.core.digest import Digest
 from bundler.core.limits import ATTACHMENT_TAGS, REFERRER_PAGES, REFERRERS_BYTES, TAG_LIST_BYTES, TAG_PAGE, TAG_PAGES
 from bundler.core.oci import Descriptor
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, NotFound, Refused
 from bundler.stores.addresses import Kind, checked
 from bundler.stores.answer_headers import media_type_of
@@ -45,8 +46,8 @@ _NO_API = frozenset({400, 401, 403, 404, 405, 406, 410, 501})
 _NO_HEAD = frozenset({405, 501})
 _OF_NOTHING = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"})
 """The codes of registries with the API that do not know the repository or the subject. Quay answers them with 400."""
-_LINK = re.compile(r"<([^>]*)>([^<]*)")
-_NEXT = re.compile(r";\s*rel\s*=\s*\"?next\"?", re.IGNORECASE)
+_LINK = lazy_pattern(r"<([^>]*)>([^<]*)")
+_NEXT = lazy_pattern(r";\s*rel\s*=\s*\"?next\"?", re.IGNORECASE)
 
 
 class TaggedManifests(Protocol):

@@ -18,13 +18,14 @@ from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
 from bundler.core.frozen import frozen
 from bundler.core.limits import JSON_ANSWER_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Denied, Refused
 from bundler.stores.addresses import Kind, Origin, checked, shown
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer, HttpClient, error_of, is_page, no_registry, redirects_of
 from bundler.texts import text
 
-_PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
+_PARAMETER = lazy_pattern(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
 _DEFAULT_LIFETIME_SECONDS = 60
 _MARGIN_SECONDS = 10
 _SAME_ORIGIN = redirects_of(Kind.TOKEN)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import BinaryIO
 
 from bundler.core import tar
 from bundler.core.limits import PIECE_BYTES, SEVEN_ZIP_MEMORY_AT_MOST_BYTES, SEVEN_ZIP_MEMORY_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage
 from bundler.system.seven_zip_output import outputs
@@ -27,7 +27,7 @@ _CHILD = (
 )
 _FAULT_BYTES = 64 << 10
 _MESSAGE_CHARACTERS = 500
-_PLAIN_TEMPLATE = re.compile(r"(?:[^{}]|\{[a-z_]{1,40}\})*")
+_PLAIN_TEMPLATE = lazy_pattern(r"(?:[^{}]|\{[a-z_]{1,40}\})*")
 """Braces hold only names: a template of the other process cannot read attributes or set widths."""
 _NAME_CHARACTERS = 255
 _LINK_CHARACTERS = 100

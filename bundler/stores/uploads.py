@@ -15,13 +15,14 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import UPLOAD_PIECE_BYTES, UPLOAD_PIECE_LEAST_BYTES, UPLOAD_PIECE_MOST_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.errors import Refused, Unavailable
 from bundler.stores.addresses import Origin
 from bundler.stores.http import Answer, error_of
 from bundler.texts import text
 
-_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,16})", re.ASCII)
+_RANGE = lazy_pattern(r"(?:bytes=)?0-([0-9]{1,16})", re.ASCII)
 _LOST = frozenset({401, 404})
 _TAKEN = frozenset({201, 202, 204})
 _BROKEN_BODY_BYTES = 1 << 20

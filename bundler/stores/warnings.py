@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable
 
 from bundler.core.limits import WARNINGS
+from bundler.core.patterns import lazy_pattern
 from bundler.stores.addresses import printable
 from bundler.stores.http import Answer
 
-_WARNING = re.compile(r'(?:^|,)\s*299 - "((?:[^"\\]|\\.){1,4096})"\s*(?=,|$)')
+_WARNING = lazy_pattern(r'(?:^|,)\s*299 - "((?:[^"\\]|\\.){1,4096})"\s*(?=,|$)')
 
 
 class Warnings:

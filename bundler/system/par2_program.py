@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bundler.core.limits import PARITY_CPU_SECONDS, PARITY_MEMORY_AT_MOST_BYTES, PARITY_MEMORY_BYTES
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import LocalStorage, Misuse
 from bundler.system.confined import Bounds, Ended, run_confined
 from bundler.texts import text
 
-_PERCENT = re.compile(rb"(?:Processing|Repairing): (\d{1,3})\.\d%")
+_PERCENT = lazy_pattern(rb"(?:Processing|Repairing): (\d{1,3})\.\d%")
 _GIB = 1 << 30
 _NOT_ENOUGH_DATA = frozenset({2, 4})
 """Exit codes of ``par2 repair``: repair is not possible; the parity file lacks what describes its files."""

@@ -6,7 +6,6 @@ All commands load this module. The parts of one command are loaded in the functi
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from bundler.core.limits import FINDINGS
 from bundler.core.manifest import BundleManifest
 from bundler.core.media import may_be_lost
 from bundler.core.outer_manifest import OuterManifest
+from bundler.core.patterns import lazy_pattern
 from bundler.core.preheat import preheated_document
 from bundler.errors import BundlerError, Several
 from bundler.views.parity_report import parity_document, planned_parity_document
@@ -82,7 +82,7 @@ def dump(document: Document) -> str:
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
-_PLAIN = re.compile(r"[\n -~]*").fullmatch
+_PLAIN = lazy_pattern(r"[\n -~]*").fullmatch
 
 
 def keygen_document(pair: KeyPair) -> Document:

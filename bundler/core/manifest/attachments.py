@@ -6,7 +6,6 @@ push attachments.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +15,10 @@ from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.manifest.blobs import media_type
 from bundler.core.oci import one_text
+from bundler.core.patterns import lazy_pattern
 
-_WORD = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_SUFFIX = re.compile(r"\.[a-z]{1,32}")
+_WORD = lazy_pattern(r"[a-z][a-z0-9-]{0,31}")
+_SUFFIX = lazy_pattern(r"\.[a-z]{1,32}")
 
 
 @frozen

@@ -5,7 +5,6 @@ FORMAT.md, sections 5.12 and 5.13. A reader proves that each blob that was left 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,10 +15,11 @@ from bundler.core.frozen import frozen
 from bundler.core.json_fields import size, text
 from bundler.core.limits import BASE_NAME_CHARACTERS
 from bundler.core.manifest.chunks import archive_json, archive_of, chunk_file
+from bundler.core.patterns import lazy_pattern
 
 BUNDLE, RECEIPT, INVENTORY = "bundle", "receipt", "inventory"
 _BASE_KINDS = (BUNDLE, RECEIPT, INVENTORY)
-_ID = re.compile(r"[0-9a-f]{64}")
+_ID = lazy_pattern(r"[0-9a-f]{64}")
 
 
 @frozen

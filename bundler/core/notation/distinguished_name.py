@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from bundler.core.patterns import lazy_pattern
 from bundler.texts import text
 
 MANDATORY = ("C", "ST", "O")
 
-_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*", re.ASCII)
+_TYPE = lazy_pattern(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*", re.ASCII)
 _SPECIAL = frozenset(' "#+,;<=>\\')
 _HEX = frozenset("0123456789abcdefABCDEF")
 

@@ -22,11 +22,12 @@ from bundler.core.notation.envelope import (
     malformed,
     seconds_of,
 )
+from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged
 from bundler.texts import text
 
 _FIELDS = frozenset({"payload", "protected", "header", "signature"})
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
+_BASE64URL = lazy_pattern(r"[A-Za-z0-9_-]*", re.ASCII)
 
 
 def read(content: bytes) -> Sealed:

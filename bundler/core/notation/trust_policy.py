@@ -6,7 +6,6 @@ policy.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from bundler.core import strict_json
 from bundler.core.frozen import frozen
 from bundler.core.limits import TRUST_POLICY_STATEMENTS
 from bundler.core.notation import distinguished_name
+from bundler.core.patterns import lazy_pattern
 from bundler.core.policy.scopes import folded
 from bundler.errors import Damaged, Misuse
 from bundler.texts import as_text, text
@@ -34,9 +34,9 @@ _LEVELS = {
     "audit": dict.fromkeys(_CHECKS, LOG),
     "skip": dict.fromkeys(_CHECKS, SKIP),
 }
-_STORE = re.compile(r"(ca|signingAuthority|tsa):([A-Za-z0-9_.-]{1,255})")
+_STORE = lazy_pattern(r"(ca|signingAuthority|tsa):([A-Za-z0-9_.-]{1,255})")
 _DOMAIN = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]+)?"
-_SCOPE = re.compile(_DOMAIN + r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)+")
+_SCOPE = lazy_pattern(_DOMAIN + r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)+")
 _ANY = "*"
 _SUBJECT = "x509.subject"
 

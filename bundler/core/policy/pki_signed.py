@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from bundler.core.certificates import ANY_PURPOSE, CODE_SIGNING, Address, Certificate
 from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATE_CHAIN
+from bundler.core.patterns import lazy_pattern
 from bundler.core.policy import signer_certificate, simple_signing
 from bundler.core.policy.evidence import SignatureLayer
 from bundler.core.policy.identity import SignedIdentity
@@ -28,7 +29,7 @@ from bundler.core.policy.sigstore_bundle import Claim, SigstoreBundle
 from bundler.core.policy.verdict import Unfit, Verified
 from bundler.texts import Text, text
 
-_LABEL = re.compile(r"[a-z0-9_][a-z0-9_-]*", re.ASCII)
+_LABEL = lazy_pattern(r"[a-z0-9_][a-z0-9_-]*", re.ASCII)
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 

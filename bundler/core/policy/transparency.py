@@ -17,6 +17,7 @@ from typing import Any
 from bundler.core import strict_json
 from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_CONTAINERS
+from bundler.core.patterns import lazy_pattern
 from bundler.core.policy.base64_text import exact_base64
 from bundler.core.policy.verdict import Unfit
 from bundler.core.policy.verifying_key import VerifyingKey
@@ -28,7 +29,7 @@ ANNOTATION = "dev.sigstore.cosign/bundle"
 
 _SECONDS = range(1 << 40)
 _INDEXES = range(1 << 63)
-_PEM = re.compile(
+_PEM = lazy_pattern(
     r"-----BEGIN (?:CERTIFICATE|PUBLIC KEY)-----\n([A-Za-z0-9+/=\n]+)\n-----END [A-Z ]+-----\n*", re.ASCII
 )
 

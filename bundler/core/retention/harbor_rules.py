@@ -16,6 +16,7 @@ from typing import Any
 
 from bundler.core.attachments import subject_of_tag
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.core.retention.imported import ImportedBundle
 from bundler.core.retention.rules import Retention, RetentionRule
 from bundler.core.tag_choice import BY_PUSHED
@@ -25,8 +26,8 @@ from bundler.texts import text
 MOST_RULES = 15
 """Harbor's limit for the rules of a project, of retention and of immutability."""
 _MOST_COUNTED = (1 << 15) - 2
-_TAGS = re.compile(r"[A-Za-z0-9_.*?-]+")
-_NAME = re.compile(r"[a-z0-9._/-]+")
+_TAGS = lazy_pattern(r"[A-Za-z0-9_.*?-]+")
+_NAME = lazy_pattern(r"[a-z0-9._/-]+")
 
 HarborRule = Mapping[str, Any]
 """A rule as Harbor's API has it."""

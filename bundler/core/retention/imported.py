@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.reference import Reference
 
@@ -15,7 +15,7 @@ Place = tuple[str, str]
 """A repository of the registry, and a tag or digest there."""
 Digests = tuple[Digest, ...]
 
-_NUMBER = re.compile(r"[-_.]?[vV]?\d[\d._-]*\Z")
+_NUMBER = lazy_pattern(r"[-_.]?[vV]?\d[\d._-]*\Z")
 
 
 @frozen

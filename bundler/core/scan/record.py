@@ -7,7 +7,6 @@ hostile: its order, its numbers and its counts must be right.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
@@ -23,13 +22,14 @@ from bundler.core.json_fields import drained, list_of, mapping, size, text
 from bundler.core.limits import SCAN_RECORD_CONTAINERS, SCAN_SCANNERS, SCAN_TEXT_CHARACTERS, SCAN_WAIVERS
 from bundler.core.manifest.document import lines_of
 from bundler.core.moments import seconds_of
+from bundler.core.patterns import lazy_pattern
 from bundler.core.scan.verdict import CLEAN, Finding, Scanner, Severity, State, Unit, Verdict
 from bundler.core.scan.waivers import Waiver
 from bundler.errors import BundlerError, Damaged, Refused
 
 DOCUMENT = "bundler.scan-record/1"
 _DOCUMENTS = "bundler.scan-record/"
-_ID = re.compile(r"[0-9a-f]{64}")
+_ID = lazy_pattern(r"[0-9a-f]{64}")
 
 
 @frozen

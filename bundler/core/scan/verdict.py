@@ -6,7 +6,6 @@ reason: it is too large, there is no database, the operating system of the image
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -14,8 +13,9 @@ from enum import Enum
 from bundler import texts
 from bundler.core.frozen import frozen
 from bundler.core.limits import SCAN_TEXT_CHARACTERS
+from bundler.core.patterns import lazy_pattern
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME = lazy_pattern(r"[a-z0-9][a-z0-9._-]{0,63}")
 """The form of the names of scanners."""
 
 

@@ -13,13 +13,14 @@ from collections.abc import Collection
 
 from bundler.core.frozen import frozen
 from bundler.core.moments import seconds_of
+from bundler.core.patterns import lazy_pattern
 from bundler.core.scan.verdict import NAME, Finding, State, Verdict
 from bundler.texts import text
 
 NOT_SCANNED = "not-scanned"
 """The id of a waiver for an object that a scanner cannot scan. Such a waiver names the object."""
 _DAY_SECONDS = 86_400
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DAY = lazy_pattern(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @frozen

@@ -11,13 +11,13 @@ import base64
 import functools
 import hashlib
 import html
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
 
 from bundler import __version__
 from bundler.core.frozen import frozen
+from bundler.core.patterns import lazy_pattern
 from bundler.views.html.elements import Node, markup, visible
 from bundler.views.languages import language, spoken
 
@@ -25,7 +25,7 @@ GENERATOR = '<meta name="generator" content="bundler '
 """The beginning of the element by which bundler knows its own pages."""
 _STYLE = Path(__file__).parent / "style.css"
 _FILTER = Path(__file__).parent / "filter.js"
-_PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._-]{0,119}")
+_PLAIN = lazy_pattern(r"[0-9A-Za-z][0-9A-Za-z ._-]{0,119}")
 _HEAD = Template("""\
 <!doctype html>
 <html lang="$language">
