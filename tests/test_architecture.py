@@ -493,4 +493,5 @@ def test_frozen_values_are_made_the_quick_way():
 def test_patterns_are_compiled_when_they_are_used():
     may = {"bundle/restore.py", "cli/program.py", "cli/scan_options.py", "secrecy.py"}
     at_start = re.compile(r"^_?[A-Z].* = re\.compile\(", re.MULTILINE)
-    assert {str(path) for path in MODULES if at_start.search((ROOT / path).read_text("utf-8"))} <= may
+    found = {str(path) for path in MODULES if at_start.search((ROOT / path).read_text("utf-8"))}
+    assert found <= may, "take bundler.core.patterns.lazy_pattern"

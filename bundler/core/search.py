@@ -15,6 +15,7 @@ from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of
 from bundler.core.limits import SEARCH_CHARACTERS
 from bundler.core.manifest import BundleManifest, Image
+from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt
 from bundler.errors import Misuse
 
@@ -24,9 +25,9 @@ LEAST_DIGITS = 6
 CARRIED = "carried"
 """The outcome of an image that is found in a bundle."""
 
-_DIGITS = re.compile(rf"(?:(?:.*@)?sha(?:256|512):)?([0-9a-f]{{{LEAST_DIGITS},128}})", re.ASCII)
+_DIGITS = lazy_pattern(rf"(?:(?:.*@)?sha(?:256|512):)?([0-9a-f]{{{LEAST_DIGITS},128}})", re.ASCII)
 """Of a name with a digest, as Kubernetes shows images, the digest is searched for."""
-_SPECIAL = re.compile(r"[*?\[\]]+")
+_SPECIAL = lazy_pattern(r"[*?\[\]]+")
 _LABELS = tuple(f"org.opencontainers.image.{name}" for name in ("title", "version"))
 
 
