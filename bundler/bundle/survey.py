@@ -6,6 +6,7 @@ It reads SHA256SUMS, and trusts nothing. It skips folders that cannot be searche
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import NoReturn
 
 from bundler.bundle.file_system import UNREADABLE, read_bounded
@@ -96,6 +97,14 @@ def survey(paths: Iterable[BundlePath]) -> tuple[FoundBundle, ...]:
     if len(named) > 1:
         raise DifferentBundles(found_in(named))
     return found_in(named or groups)
+
+
+def unfinished_in(paths: Iterable[BundlePath]) -> tuple[BundlePath, ...]:
+    """The folders of exports on some media that run or were stopped, at most `MEDIUM_FOLDERS` of each."""
+    found = (
+        islice((path / name for name in names_in(path) if name.endswith(PARTIAL)), MEDIUM_FOLDERS) for path in paths
+    )
+    return tuple(chain.from_iterable(found))
 
 
 def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object]) -> dict[bytes, list[_Folder]]:

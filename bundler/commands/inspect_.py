@@ -81,7 +81,7 @@ def inspect(request: InspectRequest, run: Run | None = None) -> InspectResult | 
     trust, unlocking = request.trust, request.unlocking
     bundles = find_all(request.paths)
     if len(bundles) > 1:
-        return list_bundles(bundles, trust, exit_code=0)
+        return list_bundles(bundles, trust, exit_code=0, paths=request.paths)
     unchecked = bundles[0]
     claimed = unknown = unchecked.signed_by
 

@@ -108,7 +108,7 @@ def verify_or_list(request: VerifyRequest, run: Run | None = None) -> VerifyResu
     try:
         return verify(request, run)
     except SeveralBundles as several:
-        return list_bundles(several.bundles, request.trust, exit_code=several.exit_code)
+        return list_bundles(several.bundles, request.trust, exit_code=several.exit_code, paths=request.paths)
 
 
 def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from bundler.commands.version import Versions
     from bundler.copying.request import CopyResult
     from bundler.core.image_list import NoImage
-    from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
+    from bundler.core.manifest import Attachment, Blob, Image, InBase, Series, Verdict
     from bundler.core.oci import ImageConfig
     from bundler.core.policy import PolicyVerdict
     from bundler.exporting.images import ImagesResult
@@ -359,11 +359,16 @@ def list_document(command: str, result: BundleList) -> Document:
                 "chunks": bundle.chunks,
                 "chunksHere": bundle.chunks_here,
                 "size": bundle.size_bytes,
+                "complete": bundle.is_complete,
+                "images": bundle.images,
+                "series": _series(bundle.series),
+                "bases": list(bundle.bases),
                 "error": error_document(bundle.problem) if bundle.problem else None,
             }
             for bundle in result.bundles
         ],
         "more": result.more,
+        "unfinished": [str(path) for path in result.unfinished],
         "skipped": [error_document(error) for error in result.skipped],
     }
 
@@ -486,7 +491,7 @@ def import_document(result: ImportResult) -> Document:
 
 
 def _imported_series(result: ImportResult) -> Document | None:
-    series = _series(result.bundle.manifest)
+    series = _series(result.bundle.manifest.series)
     if series is None:
         return None
     return {**series, "overridden": list(result.overridden), "remarks": list(map(str, result.series_remarks))}
@@ -776,7 +781,7 @@ def _extensions(manifest: BundleManifest | OuterManifest) -> Document:
     """Series, bases and planned media; null if they are encrypted."""
     return {
         "whole": not manifest.bases if isinstance(manifest, BundleManifest) else manifest.is_whole,
-        "series": _series(manifest) if isinstance(manifest, BundleManifest) else None,
+        "series": _series(manifest.series) if isinstance(manifest, BundleManifest) else None,
         "completes": (manifest.completes or None) if isinstance(manifest, BundleManifest) else None,
         "bases": _bases(manifest) if isinstance(manifest, BundleManifest) else None,
         "media": [
@@ -786,8 +791,7 @@ def _extensions(manifest: BundleManifest | OuterManifest) -> Document:
     }
 
 
-def _series(manifest: BundleManifest) -> Document | None:
-    series = manifest.series
+def _series(series: Series | None) -> Document | None:
     if series is None:
         return None
     return {"channel": series.channel, "sequence": series.sequence, "previous": series.previous}

@@ -32,7 +32,14 @@ def list_lines(result: BundleList, command: str) -> list[str]:
         lines += ["", *_listed_lines(bundle, command)]
     if result.more:
         lines += ["", *more_lines(result.more)]
+    lines += ["", *_unfinished_lines(result.unfinished)] if result.unfinished else []
     return [*lines, *(["", *_skipped_lines(result.skipped)] if result.skipped else [])]
+
+
+def _unfinished_lines(folders: Sequence[object]) -> list[str]:
+    shown = [fact(said("unfinished"), escaped(folder)) for folder in folders[:_SHOWN]]
+    hint = said("an export that runs, or was stopped: run the same export again to finish it")
+    return [*shown, *more_lines(len(folders) - len(shown)), fact_below(f"-> {hint}")]
 
 
 def _listed_lines(bundle: ListedBundle, command: str) -> list[str]:
@@ -41,20 +48,30 @@ def _listed_lines(bundle: ListedBundle, command: str) -> list[str]:
         lines = [fact(said("bundle"), what), fact(said("id"), bundle.id)]
     else:
         made = said("{name}, made {time}", name=bundle.name, time=escaped(bundle.created))
-        chunks = said(
-            "{here:,} of {total:,} chunks are here, {size} in all",
-            here=bundle.chunks_here,
-            total=bundle.chunks,
-            size=size(bundle.size_bytes),
-        )
         lines = [
             fact(said("bundle"), made),
             fact(said("id"), bundle.id),
             fact(said("signature"), _signature_of(bundle)),
-            fact(said("chunks"), chunks),
+            fact(said("images"), f"{bundle.images:,}" if bundle.images is not None else said("unknown: encrypted")),
+            fact(said("chunks"), _chunks_of(bundle)),
         ]
+        if bundle.series:
+            channel, sequence = bundle.series.channel, bundle.series.sequence
+            lines.append(fact(said("series"), said("{channel}, number {sequence}", channel=channel, sequence=sequence)))
+        if bundle.bases:
+            lines.append(fact(said("needs"), some(map(escaped, bundle.bases))))
     folders = " ".join(map(shell_word, bundle.folders))
     return [f"  {line}" for line in (*lines, f"-> bundler {command} {folders}")]
+
+
+def _chunks_of(bundle: ListedBundle) -> str:
+    template = (
+        text("all {total:,} are here, {size} in all")
+        if bundle.is_complete
+        else text("{here:,} of {total:,} chunks are here, {size} in all: not complete")
+    )
+    amount = size(bundle.size_bytes)
+    return said(template.template, here=bundle.chunks_here, total=bundle.chunks, size=amount)
 
 
 def _signature_of(bundle: ListedBundle) -> str:

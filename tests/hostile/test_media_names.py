@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tarfile
@@ -258,6 +259,7 @@ def two(stick, good) -> Path:
 
 
 def test_inspect_and_verify_of_a_medium_with_two_bundles_list_them(two, good, command):
+    (two / "third.partial").mkdir()
     for verb, code in (("inspect", 0), ("verify", 2)):
         done = command(verb, two, "--trust", good.public, "--json")
         assert (done.code, done.json["document"]) == (code, f"bundler.{verb}-list/1")
@@ -268,7 +270,11 @@ def test_inspect_and_verify_of_a_medium_with_two_bundles_list_them(two, good, co
         ]
         first, second = done.json["bundles"]
         assert (first["chunks"] - first["chunksHere"], second["chunks"] - second["chunksHere"]) == (1, 0)
+        assert ((first["complete"], second["complete"]), second["series"], second["bases"]) == ((False, True), None, [])
+        assert second["images"] == len(json.loads((two / "platform" / "bundle.json").read_text())["images"])
+        assert done.json["unfinished"] == [str(two / "third.partial")]
         text = command(verb, two, "--trust", good.public).out
+        assert ("not complete" in text, f"unfinished {two}/third.partial" in text) == (True, True)
         assert f"bundler {verb} {two}/platform" in text
         assert f"bundler {verb} {two}/other" in text
 

@@ -142,6 +142,17 @@ def test_a_bundle_in_s3_is_a_base_and_a_side_of_a_comparison(run, source, there,
     assert made.json["since"]["leftOutBytes"] > len(LAYER)
     differs = run("diff", there, f"{place}/later", "--trust", public, "--json")
     assert (differs.code, [each["name"] for each in differs.json["new"]]) == (1, ["r.example/new:1"]), differs.err
+    assert run("export", tmp_path / "list.yaml", "-o", place, "--name", "whole", "--key", key).code == 0
+    listed = run("inspect", place, "--trust", public, "--json").json["bundles"]
+    assert [(each["name"], each["images"], each["complete"], each["bases"]) for each in listed] == [
+        ("later", 3, True, ["test"]),
+        ("whole", 3, True, []),
+    ]
+    found = run("search", "example/new", place, "--trust", public, "--json").json["found"]
+    assert sorted((each["bundle"]["name"], each["verifiedBy"] != []) for each in found) == [
+        ("later", True),
+        ("whole", True),
+    ]
     lacking = run("import", f"{place}/later", "--trust", public, "--to", target.host)
     assert lacking.code == 9, lacking.err
     both = run("import", f"{place}/later", there, "--trust", public, "--to", target.host)
