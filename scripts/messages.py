@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "skipped": {0: MESSAGE, 1: MESSAGE},
     "asked": {0: MESSAGE},
     "Advice": {2: MESSAGE, 3: MESSAGE, 4: MESSAGE},
-    "ExitCode": {1: MESSAGE, 2: MESSAGE, "explanation": MESSAGE},
+    "ExitCode": {1: MESSAGE, 2: MESSAGE, 3: MESSAGE, "explanation": MESSAGE},
     "Instead": {0: MESSAGE},
     "Conflict": {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE},
     "error": {1: MESSAGE, 2: MESSAGE},

@@ -64,6 +64,11 @@ class Helping(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = examples
 
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """The names of ``--help``. Click would take those of the first context that asks, and keep them."""
+        del ctx
+        return ["-h", "--help"]
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the examples, then the help of click."""
         from bundler.views.languages import said, translated

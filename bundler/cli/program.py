@@ -227,7 +227,7 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
     cls=_Program,
     examples=_EXAMPLES,
     order=_ORDER,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"max_content_width": 100},
 )
 @click.option("--json", "is_json", is_flag=True, is_eager=True, help="With --version: print one JSON document.")
 @click.option(

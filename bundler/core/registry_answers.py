@@ -176,6 +176,13 @@ class RegistryAnswer:
         )
 
 
+def known_answers() -> dict[str, str]:
+    """The codes and statuses of registries that have an entry, each with the code of that entry."""
+    statuses = sorted({*_STATUS, *_RETRYABLE_STATUS})
+    words = [*sorted({*_CODES, *_OTHER_CODES}), *map(str, statuses)]
+    return {word: entry for word in words if (entry := entry_of(word))}
+
+
 _OTHER_CODES = frozenset({
     "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID",
 })  # fmt: skip

@@ -625,7 +625,12 @@ def explain_document(result: ExplainResult) -> Document:
         **_head("explain", 0),
         "asked": result.asked,
         "status": (
-            {"exitCode": status.number, "meaning": status.meaning, "explanation": status.explanation or None}
+            {
+                "exitCode": status.number,
+                "meaning": status.meaning,
+                "actor": status.actor or None,
+                "explanation": status.explanation or None,
+            }
             if status
             else None
         ),

@@ -30,6 +30,9 @@ def explain_lines(result: ExplainResult, *, width: int) -> list[str]:
         meaning = translated(result.exit_code.meaning)
         head = said("exit code {code}: {error}", code=result.exit_code.number, error=meaning)
         lines += wrapped(head, width, indent="")
+        if result.exit_code.actor:
+            actor = translated(result.exit_code.actor)
+            lines += wrapped(said("who must act: {actor}", actor=actor), width, indent="")
         lines += ["", *_paragraph(result.exit_code.explanation, width)] if result.exit_code.explanation else []
     for entry in result.entries:
         lines += ["", *_entry_lines(entry, width)] if lines else _entry_lines(entry, width)

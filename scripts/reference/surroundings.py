@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 FILES = (
+    ("bundler.toml", "Defaults of flags, in the working folder. It describes lists and bundles, and nothing else."),
+    ("~/.config/bundler/config.toml", "Defaults of flags of this user; below $XDG_CONFIG_HOME if it is set."),
     ("~/.config/bundler/trust", "Public keys that are trusted without --trust; below $XDG_CONFIG_HOME if it is set."),
     (
         "~/.local/state/bundler/receipts",
@@ -17,6 +19,8 @@ FILES = (
 )
 
 ENVIRONMENT = (
+    ("BUNDLER_CONFIG", "Another file than ~/.config/bundler/config.toml."),
+    ("BUNDLER_<FLAG>", "The default of a flag: BUNDLER_CHUNK_SIZE for --chunk-size."),
     ("DOCKER_HOST, DOCKER_CONTEXT, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH", "The Docker daemon, as for docker itself."),
     ("REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, DOCKER_CONFIG", "Where credentials are looked for, see FILES."),
     ("SSL_CERT_FILE, SSL_CERT_DIR", "Additional certificate authorities for registries, PEM."),

@@ -84,8 +84,6 @@ def program() -> CommandText:
 
 def _described(command: click.Command, above: click.Context | None) -> CommandText:
     context = click.Context(command, parent=above, info_name=command.name if above else "bundler")
-    if above is None:
-        context.help_option_names = ["-h", "--help"]
     arguments = [each for each in command.get_params(context) if isinstance(each, click.Argument)]
     records = option_records(command, context)
     below = command.all_commands(context).values() if isinstance(command, Group) else ()
