@@ -75,7 +75,7 @@ def test_the_promises_count_the_parsers_that_are_fuzzed():
 def commands_of(page: Path) -> list[str]:
     """The commands of bundler in the blocks of a page, each on one line, without remarks."""
     blocks = re.findall(r"^ *```(?:sh)?\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    lines = re.sub(r" *\\\n *", " ", "".join(blocks)).splitlines()
     named = "|".join(COMMANDS)
     return [
         re.split(r" +[#|>] | {4,}", line.strip())[0] for line in lines if re.match(rf" *bundler (?:{named}) ", line)

@@ -12,7 +12,7 @@ import pytest
 from tests.support.cluster_tools import place_tools
 from tests.support.images import simple
 from tests.support.parts import require
-from tests.support.reading import blocks
+from tests.support.reading import blocks, commands_of
 from tests.support.steps import Steps
 
 BLOCKS = {page: blocks(f"recipes/{page}.md") for page in ("discs", "tapes", "diode")}
@@ -29,12 +29,12 @@ def made(tmp_path_factory) -> Path:
     (folder / "bin/mt").write_text("#!/bin/sh\n")  # a file has nothing to rewind
     (folder / "bin/mt").chmod(0o755)
     simple("medium", 2_600_000).write_layout(folder / "layout", "example.com/a/medium:1")
-    (first,) = {BLOCKS[page][0].replace(" --chunk-size bd25", "") for page in BLOCKS}
-    keygen, export = first.splitlines()
-    assert Steps([*keygen.split()[1:], "-d", folder]).run().code == 0
-    words = ["--chunk-size=1MiB", *export.split()[1:]]
+    first = [commands_of(BLOCKS[page][0].replace(" --chunk-size bd25", "")) for page in BLOCKS]
+    (words,) = {tuple(command.split()) for _, command in first}
+    assert {command for command, _ in first} == {"bundler keygen builder"}
+    assert Steps(["keygen", "builder", "-d", folder]).run().code == 0
     instead = {"november.yaml": f"oci:{folder}/layout", "out": f"{folder}/out", "builder.key": f"{folder}/builder.key"}
-    assert Steps([words[1], words[0], *[instead.get(word, word) for word in words[2:]]]).run().code == 0
+    assert Steps([*[instead.get(word, word) for word in words[1:]], "--chunk-size", "1MiB"]).run().code == 0
     return folder
 
 

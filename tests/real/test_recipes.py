@@ -137,6 +137,7 @@ def test_a_recipe_has_its_parts_in_the_order_in_which_people_need_them() -> None
         known = [each for each in dict.fromkeys(headings) if each != "A proxy in front"]
         assert known == ["Prepare", "Carry", "Stumbles", "If it fails", "Take it back"], page
         assert len(text.splitlines()) <= 120, page
+        assert max(len(line) for block in blocks(f"recipes/{page}.md") for line in block.splitlines()) <= 78, page
         assert set(re.findall(r"bundler explain ([a-z-]+)", text)) <= set(ADVICE), page
 
 

@@ -21,6 +21,28 @@ def blocks(page: str, language: str = "sh") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
+def commands_of(block: str) -> list[str]:
+    """The commands of a block, as a shell reads them: bundler's one by one, others with those that follow them.
+
+    So a variable or a umask that one line sets is there for the next ones.
+    """
+    found: list[str] = []
+    pending = ""
+    for line in block.replace("\\\n", " ").splitlines():
+        pending = f"{pending}\n{line}" if pending else line
+        try:
+            words = shlex.split(pending, comments=True)
+        except ValueError:  # a quoted text goes on in the next line
+            continue
+        if words and found and not {words[0], found[-1].split()[0]} & {"bundler", "cd"}:
+            found[-1] += f"\n{pending}"
+        elif words:
+            found.append(pending)
+        pending = ""
+    assert not pending, f"a quote is not closed: {pending}"
+    return found
+
+
 class Reader:
     """A user who types each command of a page."""
 
@@ -44,15 +66,15 @@ class Reader:
         """Runs the blocks of a page; without ``again`` leaves out what was typed on another page."""
         for block in blocks(page):
             self.folder = self.place
-            for line in block.replace("\\\n", " ").splitlines():
-                if line.strip() and (again or line not in self.read):
-                    self.read.add(line)
-                    self._get_ready(line)
-                    self.type(self.at_this_place(line))
+            for command in commands_of(block):
+                if again or command not in self.read:
+                    self.read.add(command)
+                    self._get_ready(command)
+                    self.type(self.at_this_place(command))
 
     def type(self, line: str) -> None:
-        """Runs one command, and expects that it ends with 0."""
-        self.commands += 1
+        """Runs one command, or several lines of a shell, and expects that each ends with 0."""
+        self.commands += 1 + line.count("\n")
         if "$FINGERPRINT" in line:  # the builder reads it out
             line = line.replace("$FINGERPRINT", fingerprint(self.place / "builder.pub"))
         words = shlex.split(line, comments=True)
