@@ -131,18 +131,24 @@ def plan_only(folder: Path, gib: int) -> None:
     shutil.rmtree(layout.folder)
 
 
+def layout_of_news(folder: Path, images: int, changed: int, version: int) -> Layout:
+    """Makes images, some of which have another layer in each version."""
+    layout = Layout(folder)
+    shared = layout.blob(bytes(4096), LAYER)
+    for each in range(images):
+        own = version if each < changed else 1
+        layer = layout.blob(f"{each:032d}{own:032d}".encode() * 64, LAYER)
+        layout.image(f"registry.example.com/team-{each % 100}/image-{each}:1", shared, layer)
+    layout.close()
+    return layout
+
+
 def news_of(folder: Path, images: int, changed: int) -> None:
     """Measures a bundle of many images that leaves out what an earlier one has: some images have a new layer."""
     trust = ["--since", folder / "bundle", "--trust", folder / "tester.pub"]
     key = ["--key", folder / "tester.key"]
     for name, version in (("bundle", 1), ("news", 2)):
-        layout = Layout(folder / "layout")
-        shared = layout.blob(bytes(4096), LAYER)
-        for each in range(images):
-            own = version if each < changed else 1
-            layer = layout.blob(f"{each:032d}{own:032d}".encode() * 64, LAYER)
-            layout.image(f"registry.example.com/team-{each % 100}/image-{each}:1", shared, layer)
-        layout.close()
+        layout = layout_of_news(folder / "layout", images, changed, version)
         run = ["export", f"oci:{layout.folder}", "-o", folder, "--name", name, *key]
         if version == 1:
             subprocess.run([sys.executable, "-m", "bundler", "keygen", "tester", "-d", folder], cwd=ROOT, check=True)

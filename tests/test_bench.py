@@ -15,13 +15,21 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchmarks import machine, measuring  # noqa: E402
+from benchmarks import attachments, delta, machine, measuring  # noqa: E402
+from benchmarks.__main__ import make_keys, parse_arguments  # noqa: E402
+from benchmarks.comparison import Comparison  # noqa: E402
+from benchmarks.contestants import Bundler  # noqa: E402
 from benchmarks.corpus import Blob, Corpus, Image, Root  # noqa: E402
+from benchmarks.feature import Feature, Setting, left_out  # noqa: E402
+from benchmarks.features import FEATURES, run_features  # noqa: E402
 from benchmarks.machine import Memory, servers_at  # noqa: E402
 from benchmarks.measuring import Measured, Runner  # noqa: E402
 from benchmarks.peers import PEERS, Crane, missing_peers, peers_here  # noqa: E402
-from benchmarks.report import Target, targets_of  # noqa: E402
+from benchmarks.registry import OwnRegistry  # noqa: E402
+from benchmarks.report import Report, write_into  # noqa: E402
 from benchmarks.rounds import Samples  # noqa: E402
+from benchmarks.speed_table import LANGUAGES  # noqa: E402
+from benchmarks.targets import Target, targets_of  # noqa: E402
 
 QUIET = Measured(1.0, 1.0, 20 << 20, 1000, 0.0, 0.1)
 BUSY = replace(QUIET, wall_seconds=50.0, other_cores=0.5)
@@ -52,7 +60,7 @@ def judged(samples: Samples) -> dict[str, Target]:
 def test_rounds_with_busy_neighbours_do_not_count():
     samples = samples_of({("import", "bundler"): [BUSY, QUIET, BUSY]})
     assert samples.median("import", "bundler") == QUIET
-    assert samples.ratio("import", "bundler", "curl") == 1.0
+    assert samples.ratio(("import", "bundler"), ("import", "curl")) == 1.0
 
 
 def test_without_a_quiet_round_nothing_is_judged():
@@ -172,3 +180,143 @@ def test_crane_pushes_a_layout_of_each_image(programs, tmp_path):
     (manifest,) = json.loads((folder / "1/index.json").read_text())["manifests"]
     assert manifest == {"mediaType": CORPUS.images[1].root.media_type, "digest": "sha256:bb", "size": 8}
     assert (folder / "1/blobs/sha256/bb").read_text() == "manifest"
+
+
+EVERY = [flag.name for flag in FEATURES]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "compares", "slow", "features"),
+    [
+        ("", True, False, []),
+        ("--slow", True, True, []),
+        ("--serve --delta", False, False, ["serve", "delta"]),
+        ("--slow --scan", True, True, ["scan"]),
+        ("--features", False, False, EVERY),
+        ("--all", True, True, EVERY),
+    ],
+)
+def test_flags_name_what_is_measured(arguments, compares, slow, features):
+    options = parse_arguments(arguments.split())
+    assert (options.compares, options.slow, options.features) == (compares, slow, features)
+
+
+def test_help_opens_with_examples_that_are_understood(capsys):
+    with pytest.raises(SystemExit):
+        parse_arguments(["--help"])
+    head, *examples = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    assert head == "Examples:"
+    assert len(examples) > 2
+    for example in examples:
+        parse_arguments(example.partition("#")[0].split()[1:])
+
+
+ABOUT = {
+    "date": "2026-01-02T03:04:05+00:00",
+    "machine": "a processor, 2 cores",
+    "load at start": "0.10 0.20 0.30",
+    "commit": "abc",
+    "docker-registry": "docker-registry github.com/docker/distribution 2.8.2+ds1",
+}
+EXTRA = Feature(
+    "delta",
+    "2 images",
+    Samples({("export", "--since"): [QUIET], ("export", "plain"): [BUSY]}),
+    "carried: chunks",
+    notes={("export", "--since"): "1.5 MiB carried"},
+    ratios=((("export", "--since"), ("export", "plain")),),
+    targets=(Target("delta, plan", 3.0, 2.0, "s"),),
+)
+
+
+def report_of(changed: dict[tuple[str, str], list[Measured]] | None = None) -> Report:
+    phases = [*PHASES, ("export", "skopeo"), ("import", "skopeo")]
+    return Report(ABOUT, Comparison(CORPUS, samples_of(changed or {}, phases), "method", ("crane",)), (EXTRA,))
+
+
+def test_a_feature_is_in_the_report_with_its_notes_ratios_and_targets():
+    text = "\n".join(report_of().lines())
+    assert "crane: they did not take part" in text
+    assert "delta: 2 images" in text
+    assert "1.5 MiB carried" in text
+    assert "export --since / plain" in text
+    assert "no quiet round, so all rounds count and no target is judged: export plain" in text
+    assert "MISSED" in next(line for line in text.splitlines() if "delta, plan" in line)
+    assert not report_of().targets[-1].is_met, "--check judges it"
+    assert report_of().document()["features"][0]["notes"][0]["note"] == "1.5 MiB carried"
+
+
+def test_a_busy_machine_gets_a_report_that_says_so():
+    busy = {subject: [BUSY] for subject in (*PHASES, ("export", "skopeo"), ("import", "skopeo"))}
+    report = report_of(busy)
+    assert any(line.startswith("BUSY MACHINE") for line in report.lines())
+    assert "these figures are rough" in "\n".join(report.parts()["speed en"])
+    assert not any(line.startswith("BUSY MACHINE") for line in report_of().lines())
+
+
+def test_a_page_gets_the_parts_that_were_measured_and_keeps_the_others(tmp_path):
+    page = tmp_path / "page.md"
+    marks = {name: [f"<!-- measured {name}: {edge} -->" for edge in ("begin", "end")] for name in ("delta", "s3")}
+    page.write_text("".join(f"# {name}\n{begin}\nold {name}\n{end}\n" for name, (begin, end) in marks.items()))
+    report = replace(report_of(), comparison=None, features=(EXTRA, left_out("s3", "boto3 is not installed")))
+    write_into(page, report)
+    text = page.read_text()
+    assert "old delta" not in text
+    assert "commit           abc" in text
+    assert "old s3" in text, "what was left out takes nothing away"
+    write_into(page, report)
+    assert page.read_text() == text
+    page.write_text("no marks\n")
+    with pytest.raises(measuring.BenchError, match="no marks for delta"):
+        write_into(page, report)
+
+
+@pytest.mark.parametrize(("page", "names"), [
+    ("docs/performance.md", ["comparison", *EVERY]), ("README.md", ["speed en"]), ("README.zh-CN.md", ["speed zh"]),
+])  # fmt: skip
+def test_the_pages_have_a_place_for_each_part(page, names):
+    text = (ROOT / page).read_text()
+    for name in names:
+        begin, end = (f"<!-- measured {name}: {edge} -->" for edge in ("begin", "end"))
+        assert text.count(begin) == text.count(end) == 1, name
+        assert text.index(begin) < text.index(end)
+
+
+def test_both_readmes_get_the_same_figures():
+    tables = {language: report_of().parts()[f"speed {language}"] for language in LANGUAGES}
+    figures = {name: [row.split("|")[2:] for row in rows[rows.index("") + 2 :]] for name, rows in tables.items()}
+    assert figures["en"] == figures["zh"]
+    assert figures["en"][1][:3] == [" 1.0 s, 1.0 s/GiB "] * 3
+    assert "docker-registry 2.8.2" in tables["zh"][0]
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory):
+    """Three tiny images in a registry, and one round."""
+    work = tmp_path_factory.mktemp("bench")
+    runner = Runner(work / "log")
+    with OwnRegistry(work / "source") as source:
+        corpus = attachments.push_signed(source.host, 3)
+        keys = make_keys(work)
+        yield Setting(corpus, keys, runner, Bundler(runner, corpus, keys, work / "list.txt"), work, 1)
+
+
+@pytest.mark.parametrize(("name", "phases", "other", "words"), [
+    ("delta", ["plan", "export", "plan of many"], ("--since", "plain"), ["1 images are new", "MiB carried"]),
+    ("attachments", ["export", "import"], ("with", "without"), ["2 tiny images", "requests"]),
+    ("parity", ["make", "repair"], ("bundler", "par2"), ["1 group"]),
+])  # fmt: skip
+def test_a_tiny_run_of(name, phases, other, words, setting, monkeypatch):
+    monkeypatch.setattr(delta, "MANY_IMAGES", 5)
+    monkeypatch.setattr(attachments, "IMAGES", 2)
+    (feature,) = run_features([name], setting)
+    assert {(phase, who) for phase in phases for who in other} == set(feature.samples.by_subject)
+    text = "\n".join(feature.lines())
+    assert all(word in text for word in words)
+    assert not (setting.work / name).exists()
+    if name == "attachments":
+        requests = {subject: int(note.split()[0]) for subject, note in feature.notes.items()}
+        assert requests["import", "with"] > requests["import", "without"]
+    if name == "delta":
+        carried = {who: float(note.split()[0]) for (_, who), note in feature.notes.items()}
+        assert carried["--since"] < carried["plain"]

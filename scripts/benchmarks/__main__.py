@@ -17,19 +17,27 @@ from pathlib import Path
 
 import benchmarks
 import bundler
+from benchmarks.comparison import Comparison
 from benchmarks.contestants import BUNDLER, Bundler, Contestant, Curl, Keys, Skopeo
 from benchmarks.corpus import Corpus, read_corpus
+from benchmarks.feature import Setting
+from benchmarks.features import FEATURES, run_features
 from benchmarks.machine import Memory, servers_at
-from benchmarks.measuring import GIB, MIB, QUIET_CORES, BenchError, Runner, own_peak_bytes
+from benchmarks.measuring import GIB, MIB, QUIET_CORES, BenchError, Runner, peak_bytes
 from benchmarks.peers import missing_peers, peers_here
 from benchmarks.registry import OwnRegistry
 from benchmarks.report import Report, about, write_into
 from benchmarks.rounds import Bench
-from benchmarks.s3 import run_s3
-from benchmarks.scans import run_scan
-from benchmarks.serving import run_serve
 from benchmarks.slow import run_slow
 
+EXAMPLES = """\
+Examples:
+  scripts/bench                            # bundler, skopeo, curl and who else is here, with a small corpus
+  scripts/bench --delta --parity           # only these features
+  scripts/bench --features --check         # all features; exit 1 if a target is missed
+  scripts/bench --images LIST --registry 127.0.0.1:5000 --rounds 5 --slow --write docs/performance.md README*.md
+
+"""
 SCRIPTS = Path(__file__).resolve().parent
 ROOM = 5
 """The free space to require, in sizes of the images: skopeo's layout, its chunks, their unpacked form, a registry."""
@@ -54,36 +62,55 @@ curl       export: GET of each unique blob, 2 at a time, no hash. import: POST f
            no hash, no manifests, no tags, largest first; the fewest processes that can do it: one curl for each step
 peers      imgpkg: copy --lock --to-tar; copy --tar --to-repo, one repository without tags. crane: pull --format=oci,
            all into one layout; push, a layout of each image. regctl: image copy of each, to and from one layout. Where
-           they are on PATH (not here: {missing}); none of them checks or signs what it carries
+           they are on PATH; none of them checks or signs what it carries
 openssl    openssl dgst -sha256 of the bundle's chunks, shared out to two processes by size. sha256sum: -c SHA256SUMS
 checked    after each import, untimed: every tag (of skopeo's, if not converted, and curl's blobs) is as at the source
 figures    medians of {rounds} rounds in turns, every second round backwards; each column by itself;
            ratios are ratios of medians of wall time"""
 
 
+class Parser(argparse.ArgumentParser):
+    """Help that begins with examples."""
+
+    def format_help(self) -> str:
+        return EXAMPLES + super().format_help()
+
+
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The values of the command line."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=(benchmarks.__doc__ or "").partition("\n")[0])
-    parser.add_argument("--images", type=Path, metavar="LIST", help="file of repository:tag lines; with --registry")
-    parser.add_argument("--registry", type=loopback, metavar="HOST:PORT", help="a registry of this machine that has "
-                        "them. Without both, a small corpus is made of what is installed here")  # fmt: skip
-    parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="default: 3")
-    parser.add_argument("--cold", action="store_true", help="drop the inputs of each import and verify from the page "
-                        "cache beforehand, instead of reading them into it")  # fmt: skip
-    parser.add_argument("--as-is", action="store_true", help="do not fill free memory with clean cache before each "
-                        "timed step")  # fmt: skip
-    parser.add_argument("--workdir", type=Path, metavar="DIR", help="where the temporary folder is made")
-    parser.add_argument("--slow", action="store_true", help="also with a medium of 20 MB/s and a registry 50 ms away")
-    parser.add_argument("--scan", action="store_true", help="also a scan by a clamd that is started here")
-    parser.add_argument("--serve", action="store_true", help="also pulls from bundler serve and from docker-registry")
-    parser.add_argument("--s3", action="store_true", help="also with bundles in S3, next to boto3 alone")
-    parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, every round included")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the result into a page, between its two marks")
-    parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed, or has no quiet round")
+    parser = Parser(prog="scripts/bench", usage="%(prog)s [OPTIONS]", description=benchmarks.__doc__)
+    parts = parser.add_argument_group("parts", "Without one of these, export, import and verify of all contestants.")
+    parts.add_argument("--slow", action="store_true", help="these, and a medium of 20 MB/s and a registry 50 ms away")
+    for flag in FEATURES:
+        parts.add_argument(
+            f"--{flag.name}", dest="features", action="append_const", const=flag.name, default=[], help=flag.help
+        )
+    parts.add_argument("--features", dest="every", action="store_true", help="all but --slow and the contestants")
+    parts.add_argument("--all", action="store_true", help="everything")
+    images = parser.add_argument_group("images", "Without these, a small corpus is made of what is installed here.")
+    images.add_argument("--images", type=Path, metavar="LIST", help="file of repository:tag lines; with --registry")
+    images.add_argument("--registry", type=loopback, metavar="HOST:PORT", help="a registry of this machine that has "
+                        "them; nothing is pushed to it")  # fmt: skip
+    how = parser.add_argument_group("how")
+    how.add_argument("--rounds", type=positive, default=3, metavar="N", help="default: 3")
+    how.add_argument("--cold", action="store_true", help="drop the inputs of each import and verify from the page "
+                     "cache beforehand, instead of reading them into it")  # fmt: skip
+    how.add_argument("--as-is", action="store_true", help="do not fill free memory with clean cache before each "
+                     "timed step")  # fmt: skip
+    how.add_argument("--workdir", type=Path, metavar="DIR", help="where the temporary folder is made")
+    how.add_argument("--keep", action="store_true", help="keep the temporary folder")
+    result = parser.add_argument_group("result")
+    result.add_argument("--json", action="store_true", help="one JSON document on stdout, every round included")
+    result.add_argument("--write", type=Path, nargs="+", default=[], metavar="PAGE", help="put the measured parts into "
+                        "pages, between their marks")  # fmt: skip
+    result.add_argument("--check", action="store_true", help="exit 1 if a target is missed, or has no quiet round")
     options = parser.parse_args(arguments)
     if bool(options.images) != bool(options.registry):
         parser.error("--images and --registry go together")
+    if options.every or options.all:
+        options.features = [flag.name for flag in FEATURES]
+    options.slow = options.slow or options.all
+    options.compares = options.slow or not options.features
     return options
 
 
@@ -146,6 +173,25 @@ def read_once(runner: Runner, corpus: Corpus, work: Path) -> None:
     shutil.rmtree(work / "warm")
 
 
+def compare(options: argparse.Namespace, setting: Setting, memory: Memory) -> Comparison:
+    """Measures all contestants."""
+    corpus, runner, work = setting.corpus, setting.runner, setting.work
+    ours, peers = setting.bundler, peers_here(runner, corpus)
+    contestants: tuple[Contestant, ...] = (ours, *peers, Skopeo(runner, corpus, setting.keys), Curl(runner, corpus))
+    samples = Bench(work, runner, contestants, ours, options.cold).run(options.rounds)
+    slow = tuple(run_slow(ours, corpus, runner, work)) if options.slow else ()
+    method = METHOD.format(
+        own_mib=peak_bytes() / MIB,
+        inputs="dropped from the page cache" if options.cold else "read into the page cache",
+        memory=memory,
+        quiet=QUIET_CORES,
+        rounds=options.rounds,
+        images=len(corpus.images),
+        docker_images=sum(not image.root.is_oci for image in corpus.images),
+    )
+    return Comparison(corpus, samples, method, tuple(missing_peers()), slow)
+
+
 def measure(options: argparse.Namespace, runner: Runner, memory: Memory, corpus: Corpus, work: Path) -> Report:
     """Measures everything, once the images are known."""
     check_room(work, corpus)
@@ -153,26 +199,10 @@ def measure(options: argparse.Namespace, runner: Runner, memory: Memory, corpus:
     compileall.compile_dir(Path(bundler.__file__).parent, quiet=2)
     keys = make_keys(work)
     ours = Bundler(runner, corpus, keys, work / "list.txt")
-    peers = peers_here(runner, corpus)
-    contestants: tuple[Contestant, ...] = (ours, *peers, Skopeo(runner, corpus, keys), Curl(runner, corpus))
+    setting = Setting(corpus, keys, runner, ours, work, options.rounds)
     read_once(runner, corpus, work)
-    samples = Bench(work, runner, contestants, ours, options.cold).run(options.rounds)
-    slow = tuple(run_slow(ours, corpus, runner, work)) if options.slow else ()
-    scanned = run_scan(ours, corpus, work) if options.scan else None
-    served = run_serve(ours, Curl(runner, corpus), corpus, work, options.rounds) if options.serve else None
-    in_s3 = tuple(run_s3(corpus, keys, work)) if options.s3 else ()
-    inputs = "dropped from the page cache" if options.cold else "read into the page cache"
-    method = METHOD.format(
-        own_mib=own_peak_bytes() / MIB,
-        inputs=inputs,
-        memory=memory,
-        quiet=QUIET_CORES,
-        rounds=options.rounds,
-        images=len(corpus.images),
-        missing=", ".join(missing_peers()) or "none",
-        docker_images=sum(not image.root.is_oci for image in corpus.images),
-    )
-    return Report(described, method, corpus, samples, slow, scanned, served, in_s3)
+    comparison = compare(options, setting, memory) if options.compares else None
+    return Report(described, comparison, tuple(run_features(options.features, setting)))
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -203,8 +233,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     print(json.dumps(report.document(), indent=2) if options.json else "\n".join(report.lines()))
-    if options.write:
-        write_into(options.write, report)
+    for page in options.write:
+        write_into(page, report)
     missed = [target.name for target in report.targets if not target.is_met]
     if options.check and missed:
         print(f"missed, or not judged: {', '.join(missed)}", file=sys.stderr)

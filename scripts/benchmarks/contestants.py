@@ -13,6 +13,7 @@ from typing import Protocol
 
 from benchmarks.corpus import Blob, Corpus, Image, check_blobs, check_tag
 from benchmarks.measuring import BenchError, Measured, Runner
+from bundler.core.s3_path import S3Path
 
 BUNDLER = str(Path(sys.executable).with_name("bundler"))
 CHUNK_BYTES = 2_000_000_000
@@ -58,65 +59,58 @@ class Bundler:
         self.image_list = image_list
         image_list.write_text("".join(f"{corpus.host}/{image.name}\n" for image in corpus.images))
 
-    def list_of(self, corpus: Corpus, host: str) -> Path:
-        """Writes an image list of a corpus that is reached under another host."""
-        image_list = self.image_list.with_name("other-list.txt")
+    def list_of(self, corpus: Corpus, host: str, name: str = "other-list") -> Path:
+        """Writes an image list of another corpus, or of one that is reached under another host."""
+        image_list = self.image_list.with_name(f"{name}.txt")
         image_list.write_text("".join(f"{host}/{image.name}\n" for image in corpus.images))
         return image_list
 
     def export(self, folder: Path, image_list: Path | None = None) -> Measured:
-        key = str(self._keys.private)
-        return self._run(
-            "export", str(image_list or self.image_list), "-o", str(folder), "--key", key, "--name", "bench"
-        )
+        return self.run("export", image_list or self.image_list, "-o", folder, *self.signing, "--name", "bench")
 
     def before_import(self, folder: Path) -> None:
         """Removes nothing: there is only the bundle."""
 
-    def import_(self, folder: Path, host: str) -> Measured:
-        return self._run("import", str(folder / "bench"), *self._trust, "--to", host)
+    def import_(self, folder: Path | S3Path, host: str) -> Measured:
+        return self.run("import", folder / "bench", *self.trust, "--to", host)
 
     def check(self, host: str) -> None:
         for image in self._corpus.images:
             check_tag(image, host)
 
-    def verify(self, folder: Path) -> Measured:
+    def verify(self, folder: Path | S3Path) -> Measured:
         """Checks every byte."""
-        return self._run("verify", str(folder / "bench"), *self._trust)
-
-    def scan(self, folder: Path, socket: Path) -> Measured:
-        """Sends every blob to a clamd, also those of an earlier scan."""
-        record = str(folder / "bench.scan.json")
-        return self._run(
-            "scan", str(folder / "bench"), *self._trust, "--with", f"clamav={socket}", "-o", record, "--again"
-        )
-
-    def serve_command(self, folder: Path) -> list[str]:
-        """The command that serves the bundle at a free port."""
-        return [BUNDLER, "serve", str(folder / "bench"), *self._trust, "--addr", "127.0.0.1:0", "--json", "--quiet"]
+        return self.run("verify", folder / "bench", *self.trust)
 
     def copy(self, folder: Path, to: Path) -> Measured:
         """Copies the bundle to a medium, and reads it back from there."""
-        return self._run("copy", str(folder / "bench"), "-o", str(to))
+        return self.run("copy", folder / "bench", "-o", to)
 
     def spread(self, folder: Path, to: Path) -> Measured:
         """Does the same for media of a size that holds all of it."""
-        return self._run("spread", str(folder / "bench"), "-o", str(to), "--medium-size", "bd25")
+        return self.run("spread", folder / "bench", "-o", to, "--medium-size", "bd25")
 
     def inspect(self, folder: Path) -> Measured:
         """Reads the description of the bundle."""
-        return self._run("inspect", str(folder / "bench"), *self._trust)
+        return self.run("inspect", folder / "bench", *self.trust)
 
     def help(self) -> Measured:
         """Starts the program and prints help."""
         return self._runner.timed([BUNDLER, "--help"])
 
     @property
-    def _trust(self) -> tuple[str, str]:
+    def trust(self) -> tuple[str, str]:
+        """The flag for the key to trust."""
         return "--trust", str(self._keys.public)
 
-    def _run(self, *arguments: str) -> Measured:
-        return self._runner.timed([BUNDLER, *arguments, "--quiet"])
+    @property
+    def signing(self) -> tuple[str, str]:
+        """The flag for the key to sign with."""
+        return "--key", str(self._keys.private)
+
+    def run(self, *arguments: object) -> Measured:
+        """Runs any command."""
+        return self._runner.timed([BUNDLER, *map(str, arguments), "--quiet"])
 
 
 class Skopeo:

@@ -66,13 +66,17 @@ class Corpus:
         return sum(blob.size_bytes for blob in self.blobs)
 
     def part(self, limit_bytes: int) -> Corpus:
-        """The first images of the corpus, up to a number of bytes."""
-        part = read_corpus(self.host, [self.images[0].name])
-        for number in range(2, len(self.images) + 1):
-            more = read_corpus(self.host, [image.name for image in self.images[:number]])
-            if more.size_bytes > limit_bytes:
-                break
-            part = more
+        """The images that fit into a number of bytes, in their order; the smallest one if none does."""
+        alone = {image.name: read_corpus(self.host, [image.name]) for image in self.images}
+        part = min(alone.values(), key=lambda one: one.size_bytes)
+        if part.size_bytes > limit_bytes:
+            return part
+        names: list[str] = []
+        for name, one in alone.items():
+            if one.size_bytes <= limit_bytes:
+                more = read_corpus(self.host, [*names, name])
+                if more.size_bytes <= limit_bytes:
+                    part, names = more, [*names, name]
         return part
 
 

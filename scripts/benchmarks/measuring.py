@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import shlex
 import signal
@@ -135,6 +136,12 @@ class Runner:
         """Runs lines of bash as one process tree. The first failure ends it."""
         return self.timed(["bash", "-c", "\n".join(("set -euo pipefail", *lines))])
 
+    def with_environment(self, **variables: str) -> Runner:
+        """One like this that sets some variables too."""
+        other = copy.copy(self)
+        other._environment = {**self._environment, **variables}
+        return other
+
     @contextlib.contextmanager
     def counting(self, server: int) -> Iterator[None]:
         """Takes a process for one that works for the runs, until the context ends."""
@@ -175,9 +182,9 @@ def tail_of(path: Path) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
 
 
-def own_peak_bytes() -> int:
-    """The peak memory of this process. The peak of a child starts there, because it is forked from this process."""
-    status = Path("/proc/self/status").read_text().splitlines()
+def peak_bytes(process: int | str = "self") -> int:
+    """The peak memory of a process. That of a child of this one starts with ours, because it is forked from it."""
+    status = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 

@@ -16,12 +16,15 @@ START_UPS_EACH_ROUND = 5
 """The number of runs of --help and inspect: they are short, so one figure says little."""
 START_UPS = ("--help", "inspect")
 
+Subject = tuple[str, str]
+"""A phase, and who did it."""
+
 
 @dataclass(slots=True)
 class Samples:
-    """All measurements, by phase and contestant, in the order of the table."""
+    """All measurements, by phase and contestant."""
 
-    by_subject: dict[tuple[str, str], list[Measured]] = field(default_factory=dict)
+    by_subject: dict[Subject, list[Measured]] = field(default_factory=dict)
     bundle_bytes: int = 0
 
     def add(self, phase: str, name: str, measured: Measured) -> None:
@@ -44,9 +47,13 @@ class Samples:
         """The median of the quiet rounds; of all, if there is none."""
         return Measured.median_of(self.quiet(phase, name) or self.by_subject[phase, name])
 
-    def ratio(self, phase: str, name: str, other: str, *, is_durable: bool = False) -> float:
+    def peak_bytes(self, name: str) -> int:
+        """The largest memory of a contestant in all rounds."""
+        return max(each.peak_rss_bytes for (_, who), taken in self.by_subject.items() if who == name for each in taken)
+
+    def ratio(self, ours: Subject, other: Subject, *, is_durable: bool = False) -> float:
         """The ratio of wall times, or of the times until all is on the device."""
-        one, two = self.median(phase, name), self.median(phase, other)
+        one, two = self.median(*ours), self.median(*other)
         return one.durable_seconds / two.durable_seconds if is_durable else one.wall_seconds / two.wall_seconds
 
 

@@ -9,8 +9,8 @@ the disk, as the plain download does; an import into a registry also waits for t
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -19,15 +19,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-from benchmarks.contestants import BUNDLER, Bundler, Curl, Keys
+from benchmarks.contestants import Bundler, Curl
 from benchmarks.corpus import Corpus
-from benchmarks.measuring import GIB, BenchError, Measured, Runner, files_in
+from benchmarks.feature import Feature, Setting, images_of, left_out
+from benchmarks.measuring import BenchError, Measured, Runner, files_in
 from benchmarks.registry import OwnRegistry
+from benchmarks.rounds import Samples
+from benchmarks.targets import ratio_target
 from bundler.core.s3_path import S3Path
 
-ROUNDS = 3
+METHOD = """\
+boto3: the plain upload or download of the same files. curl, boto3: the same work without hashes: curl fetches the
+blobs, and boto3 uploads the files and reads them back; or boto3 downloads the files, and curl pushes the blobs.
+export unread: --no-read-back, and curl, boto3 without that. The server is SeaweedFS on the same disk"""
 _BUCKET = "bench"
 _LOGIN = ("bench-access-key", "bench-secret-key-of-this-run")
 _READY_SECONDS = 120
@@ -49,109 +54,91 @@ else:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class S3Run:
-    """The medians of one command, and of what boto3 does with the same files.
-
-    Attributes:
-        title: The command.
-        ours: Wall and CPU seconds of the command.
-        plain: Those of boto3's plain upload or download.
-        same: Those of curl and boto3 for the same work, without hashes.
-        size_bytes: The size of the bundle.
-    """
-
-    title: str
-    ours: tuple[float, float]
-    plain: tuple[float, float]
-    same: tuple[float, float]
-    size_bytes: int
-
-    @property
-    def ratio(self) -> float:
-        """The speed of the command, as a part of boto3's."""
-        return self.plain[0] / self.ours[0]
-
-    @property
-    def same_ratio(self) -> float:
-        """The speed of the command, as a part of the speed of curl and boto3 for the same work."""
-        return self.same[0] / self.ours[0]
-
-    def __str__(self) -> str:
-        gib = self.size_bytes / GIB
-        costs = (f"{wall:5.2f} s, {cpu / gib:5.2f} CPU s/GiB" for wall, cpu in (self.ours, self.plain, self.same))
-        ours, plain, same = costs
-        return (
-            f"{self.title:<24}{ours}; boto3 alone {plain}: {self.ratio:.2f} of its speed; "
-            f"the same work by curl and boto3 {same}: {self.same_ratio:.2f}"
-        )
-
-
-def run_s3(corpus: Corpus, keys: Keys, work: Path) -> Iterator[S3Run]:
+def run_s3(setting: Setting) -> Feature:
     """Exports the corpus to S3, verifies and imports it from there."""
-    folder = work / "s3"
-    folder.mkdir()
-    (folder / "plain.py").write_text(_PLAIN)
-    with _seaweedfs(folder):
-        runner = Runner(folder / "log")
-        bundler = Bundler(runner, corpus, keys, folder / "list.txt")
-        bundler.export(folder / "local")
-        curl = Curl(runner, corpus)
-        taken: dict[str, list[Measured]] = {}
-
-        def take(title: str, measured: Measured) -> None:
-            taken.setdefault(title, []).append(measured)
-
-        def plain(verb: str, place: Path, prefix: str) -> Measured:
-            return runner.timed([sys.executable, str(folder / "plain.py"), verb, str(place), prefix])
-
-        for number in range(ROUNDS):
-            place = S3Path(_BUCKET, f"e{number}")
-            fetched = curl.export(folder / "fetched")
-            put = plain("put", folder / "local/bench", f"put{number}")
-            take("put", put)
-            take("fetch, put", fetched + put)
-            take("fetch, put, get", fetched + put + plain("get", folder / "got", f"put{number}"))
-            plain("remove", folder, f"put{number}")
-            take("export", bundler.export(place))
-            take("verify", bundler.verify(place))
-            shutil.rmtree(folder / "got")
-            got = plain("get", folder / "got", f"e{number}/bench")
-            take("get", got)
-            shutil.rmtree(folder / "got")
-            take("import to a layout", bundler.import_(place, f"oci:{folder / 'layout'}"))
-            shutil.rmtree(folder / "layout")
-            with OwnRegistry(folder / f"registry{number}") as registry:
-                take("import", bundler.import_(place, registry.host))
-            with OwnRegistry(folder / f"curl{number}") as registry:
-                take("get, push", got + curl.import_(folder / "fetched", registry.host))
-            shutil.rmtree(folder / "fetched")
-            plain("remove", folder, f"e{number}")
-            take("export --no-read-back", _export_unread(runner, bundler, S3Path(_BUCKET, f"n{number}"), keys))
-            plain("remove", folder, f"n{number}")
-        size_bytes = sum(path.stat().st_size for path in files_in(folder / "local/bench"))
-        for title, floor, same in (
-            ("export", "put", "fetch, put, get"),
-            ("export --no-read-back", "put", "fetch, put"),
-            ("verify", "get", "get"),
-            ("import to a layout", "get", "get"),
-            ("import", "get", "get, push"),
-        ):
-            yield S3Run(title, _medians(taken[title]), _medians(taken[floor]), _medians(taken[same]), size_bytes)
+    try:
+        import boto3  # noqa: F401
+    except ImportError:
+        return left_out("s3", "boto3 is not installed")
+    work, samples = setting.work, Samples()
+    (work / "plain.py").write_text(_PLAIN)
+    with _seaweedfs(work) as (weed, environment), setting.runner.counting(weed):
+        runner = setting.runner.with_environment(**environment)
+        bundler = Bundler(runner, setting.corpus, setting.keys, work / "list.txt")
+        bundler.export(work / "local")
+        numbers = itertools.count()
+        setting.in_turns([lambda: _turn(_Turn(work, runner, bundler, setting.corpus, next(numbers)), samples)])
+    size_bytes = sum(path.stat().st_size for path in files_in(work / "local/bench"))
+    others = [(phase, name) for phase, name in samples.by_subject if name != "bundler"]
+    return Feature(
+        "s3",
+        images_of(setting.corpus),
+        samples,
+        METHOD,
+        size_bytes,
+        ratios=tuple(((phase, "bundler"), (phase, name)) for phase, name in others),
+        targets=tuple(
+            ratio_target(f"S3, {phase} / boto3", samples, (phase, "bundler"), (phase, "boto3"), 1 / 0.8)
+            for phase in ("export", "import to layout", "import")
+        ),
+    )
 
 
-def _export_unread(runner: Runner, bundler: Bundler, place: S3Path, keys: Keys) -> Measured:
-    arguments = ["export", str(bundler.image_list), "-o", str(place), "--key", str(keys.private), "--name", "bench"]
-    return runner.timed([BUNDLER, *arguments, "--no-read-back", "--quiet"])
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One round: where it works."""
+
+    work: Path
+    runner: Runner
+    bundler: Bundler
+    corpus: Corpus
+    number: int
+
+    def plain(self, verb: str, folder: Path, prefix: str) -> Measured:
+        """Has boto3 move the files of a folder, or remove them."""
+        return self.runner.timed([sys.executable, str(self.work / "plain.py"), verb, str(folder), prefix])
+
+    def got(self, prefix: str) -> Measured:
+        """Has boto3 download the files, and removes them."""
+        measured = self.plain("get", self.work / "got", prefix)
+        shutil.rmtree(self.work / "got")
+        return measured
 
 
-def _medians(runs: list[Measured]) -> tuple[float, float]:
-    return median(run.wall_seconds for run in runs), median(run.cpu_seconds for run in runs)
+def _turn(turn: _Turn, samples: Samples) -> None:
+    work, runner, bundler, curl = turn.work, turn.runner, turn.bundler, Curl(turn.runner, turn.corpus)
+    place = S3Path(_BUCKET, f"e{turn.number}")
+    fetched = curl.export(work / "fetched")
+    put = turn.plain("put", work / "local/bench", f"put{turn.number}")
+    put_got = turn.got(f"put{turn.number}")
+    turn.plain("remove", work, f"put{turn.number}")
+    export = ("export", bundler.image_list, "-o", place, *bundler.signing, "--name", "bench")
+    for phase, flags, same in (
+        ("export", (), fetched + put + put_got),
+        ("export unread", ("--no-read-back",), fetched + put),
+    ):
+        turn.plain("remove", work, f"e{turn.number}")
+        samples.add(phase, "bundler", bundler.run(*export, *flags))
+        samples.add(phase, "boto3", put)
+        samples.add(phase, "curl, boto3", same)
+    got = turn.got(f"e{turn.number}/bench")
+    samples.add("verify", "bundler", bundler.verify(place))
+    samples.add("verify", "boto3", got)
+    samples.add("import to layout", "bundler", bundler.import_(place, f"oci:{work / 'layout'}"))
+    samples.add("import to layout", "boto3", got)
+    shutil.rmtree(work / "layout")
+    with OwnRegistry(work / "registry") as registry, runner.counting(registry.process):
+        samples.add("import", "bundler", bundler.import_(place, registry.host))
+    samples.add("import", "boto3", got)
+    with OwnRegistry(work / "registry") as registry, runner.counting(registry.process):
+        samples.add("import", "curl, boto3", got + curl.import_(work / "fetched", registry.host))
+    shutil.rmtree(work / "fetched")
+    turn.plain("remove", work, f"e{turn.number}")
 
 
 @contextlib.contextmanager
-def _seaweedfs(folder: Path) -> Iterator[None]:
-    """Starts SeaweedFS, and names it in the environment."""
+def _seaweedfs(folder: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Starts SeaweedFS; yields its process id, and the variables of its clients."""
     data, config = folder / "data", folder / "s3.json"
     data.mkdir()
     login = dict(zip(("accessKey", "secretKey"), _LOGIN, strict=True))
@@ -176,25 +163,28 @@ def _seaweedfs(folder: Path) -> Iterator[None]:
     command = [str(Path(sys.executable).with_name("weed")), "-logtostderr", "server", "-s3"]
     with (folder / "weed.log").open("wb") as log:
         weed = subprocess.Popen([*command, *(f"-{name}={value}" for name, value in options.items())], stderr=log)
-    os.environ.update(
-        AWS_ACCESS_KEY_ID=_LOGIN[0],
-        AWS_SECRET_ACCESS_KEY=_LOGIN[1],
-        AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{ports['s3.port']}",
-        AWS_REGION="us-east-1",
-    )
+    endpoint = f"http://127.0.0.1:{ports['s3.port']}"
+    environment = dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), _LOGIN, strict=True))
     try:
-        _wait_for(_make_bucket, weed)
-        yield
+        _wait_for(lambda: _make_bucket(endpoint), weed)
+        yield weed.pid, {**environment, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_REGION": "us-east-1"}
     finally:
         weed.kill()
         weed.wait()
         shutil.rmtree(data, ignore_errors=True)
 
 
-def _make_bucket() -> None:
+def _make_bucket(endpoint: str) -> None:
     import boto3
 
-    client = boto3.client("s3")
+    access_key, secret_key = _LOGIN
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+    )
     client.create_bucket(Bucket=_BUCKET)
     client.put_object(Bucket=_BUCKET, Key="ready", Body=b"1")
 

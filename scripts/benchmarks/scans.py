@@ -1,4 +1,4 @@
-"""Scans of the exported corpus by a real clamd: our processor time next to that of the scanner.
+"""A scan of a part of the corpus by a real clamd: our processor time next to that of the scanner.
 
 The database has one signature, so the figure of clamd is its least: that of unpacking and hashing. With ClamAV's own
 database clamd takes several times as long, and ours stays the same.
@@ -7,18 +7,22 @@ database clamd takes several times as long, and ours stays the same.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.contestants import Bundler
-from benchmarks.corpus import Corpus
-from benchmarks.measuring import MIB, BenchError, Measured
+from benchmarks.feature import Feature, Setting, images_of, left_out
+from benchmarks.machine import cpu_seconds
+from benchmarks.measuring import MIB, BenchError, peak_bytes
+from benchmarks.rounds import Samples
 
+PART_BYTES = 128 * MIB
+METHOD = """\
+bundler sends each unpacked blob to clamd; the line of clamd has the same times, its own processor time and memory.
+Its database has one signature: with that of ClamAV it takes several times as long"""
 _SETTINGS = """\
 Foreground yes
 LocalSocket {folder}/socket
@@ -33,37 +37,26 @@ MaxScanTime 0
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRun:
-    """One scan.
-
-    Attributes:
-        size_bytes: The bytes of the corpus.
-        ours: The time of our process.
-        scanner_cpu_seconds: The processor time of clamd for it.
-    """
-
-    size_bytes: int
-    ours: Measured
-    scanner_cpu_seconds: float
-
-    def __str__(self) -> str:
-        wall, cpu, size = self.ours.wall_seconds, self.ours.cpu_seconds, self.size_bytes / MIB
-        return (
-            f"scan by clamd, {size:.0f} MiB         {wall:.1f} s; CPU: bundler {cpu:.1f} s, clamd "
-            f"{self.scanner_cpu_seconds:.1f} s; peak RSS of bundler {self.ours.peak_rss_bytes / MIB:.0f} MiB"
-        )
-
-
-def run_scan(bundler: Bundler, corpus: Corpus, work: Path) -> ScanRun | None:
-    """Exports the corpus and scans it; None without clamd."""
+def run_scan(setting: Setting) -> Feature:
+    """Exports a part of the corpus and scans it."""
     if shutil.which("clamd") is None:
-        return None
-    bundler.export(work / "scanned")
-    with _clamd(work / "clamd") as (process, socket):
-        before = _cpu_seconds(process)
-        ours = bundler.scan(work / "scanned", socket)
-        return ScanRun(corpus.size_bytes, ours, _cpu_seconds(process) - before)
+        return left_out("scan", "clamd is not on PATH")
+    bundler, work, samples = setting.bundler, setting.work, Samples()
+    part = setting.corpus.part(PART_BYTES)
+    bundler.export(work, bundler.list_of(part, part.host, "part"))
+    with _clamd(work / "clamd") as (clamd, socket), setting.runner.counting(clamd):
+        flags = ("--with", f"clamav={socket}", "-o", work / "scan.json", "--again")
+
+        def take() -> None:
+            before = cpu_seconds(clamd)
+            ours = bundler.run("scan", work / "bench", *bundler.trust, *flags)
+            samples.add("scan", "bundler", ours)
+            scanner_seconds = cpu_seconds(clamd) - before
+            theirs = replace(ours, cpu_seconds=scanner_seconds, peak_rss_bytes=peak_bytes(clamd), written_bytes=0)
+            samples.add("scan", "clamd", theirs)
+
+        setting.in_turns([take])
+    return Feature("scan", images_of(part), samples, METHOD, part.size_bytes)
 
 
 @contextlib.contextmanager
@@ -83,9 +76,3 @@ def _clamd(folder: Path) -> Iterator[tuple[int, Path]]:
     finally:
         clamd.terminate()
         clamd.wait()
-
-
-def _cpu_seconds(process: int) -> float:
-    """The processor time of all threads of a process."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -7,99 +7,82 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
-from benchmarks.contestants import Bundler, Curl
+from benchmarks.contestants import BUNDLER, Bundler, Curl
 from benchmarks.corpus import Corpus
+from benchmarks.feature import Feature, Setting, images_of
 from benchmarks.machine import cpu_seconds
-from benchmarks.measuring import GIB, MIB, BenchError, files_in, warm
+from benchmarks.measuring import MIB, BenchError, files_in, peak_bytes, warm
 from benchmarks.registry import OwnRegistry
+from benchmarks.rounds import Samples
+from benchmarks.targets import Target, ratio_target
 
 CONNECTIONS = 200
+METHOD = f"""\
+All blobs by curl, two at a time, which keeps nothing. CPU, peak and written are those of the server.
+first pull: from a new server, which hashes each blob; crowd: {CONNECTIONS} connections that receive the largest blob"""
 _SETTLE_SECONDS = 5
 """``serve`` keeps no verdict on files that were changed some seconds before."""
+_OURS, _FIRST, _PEER = ("pull", "bundler"), ("first pull", "bundler"), ("pull", "registry")
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """One pull of all blobs: its time, and the processor time of the server."""
-
-    wall_seconds: float
-    server_cpu_seconds: float
-
-    @classmethod
-    def median_of(cls, pulls: list[Pull]) -> Pull:
-        """The median of each figure."""
-        return cls(median(each.wall_seconds for each in pulls), median(each.server_cpu_seconds for each in pulls))
-
-
-@dataclass(frozen=True, slots=True)
-class ServeRun:
-    """The pulls from both servers.
-
-    Attributes:
-        size_bytes: The bytes of one pull.
-        first: The median of the first pulls from bundler, each from a new server, which hashes.
-        ours: The median of the second ones.
-        peer: The median of those from docker-registry.
-        peak_rss_bytes: The peak of bundler's memory in these.
-        crowd_rss_bytes: The peak with 200 connections that all receive a blob.
-    """
-
-    size_bytes: int
-    first: Pull
-    ours: Pull
-    peer: Pull
-    peak_rss_bytes: int
-    crowd_rss_bytes: int
-
-    def __str__(self) -> str:
-        throughput = self.peer.wall_seconds / self.ours.wall_seconds
-        gib = self.size_bytes / GIB
-        return (
-            f"serve, {self.size_bytes / MIB:.0f} MiB by curl     {throughput:.2f} x the throughput of docker-registry "
-            f"({self.peer.wall_seconds / self.first.wall_seconds:.2f} x the first time); server CPU s/GiB: "
-            f"{self.ours.server_cpu_seconds / gib:.2f}, first {self.first.server_cpu_seconds / gib:.2f}, "
-            f"docker-registry {self.peer.server_cpu_seconds / gib:.2f}; peak RSS "
-            f"{self.peak_rss_bytes / MIB:.0f} MiB, with {CONNECTIONS} connections {self.crowd_rss_bytes / MIB:.0f} MiB"
-        )
-
-
-def run_serve(bundler: Bundler, curl: Curl, corpus: Corpus, work: Path, rounds: int) -> ServeRun:
+def run_serve(setting: Setting) -> Feature:
     """Exports the corpus, fills a registry from it, and pulls from both."""
-    folder = work / "served"
-    bundler.export(folder)
-    with OwnRegistry(work / "peer") as registry:
-        bundler.import_(folder, registry.host)
-        for path in files_in(folder):
+    corpus, bundler, work, samples = setting.corpus, setting.bundler, setting.work, Samples()
+    curl, crowds = Curl(setting.runner, corpus), list[int]()
+
+    def pull(phase: str, name: str, host: str, server: int) -> None:
+        before = cpu_seconds(server)
+        measured = curl.fetch(host, work / "fetch.config")
+        cpu = cpu_seconds(server) - before
+        measured = replace(measured, cpu_seconds=cpu, peak_rss_bytes=peak_bytes(server), written_bytes=0)
+        samples.add(phase, name, measured)
+
+    bundler.export(work)
+    with OwnRegistry(work / "peer") as registry, setting.runner.counting(registry.process):
+        bundler.import_(work, registry.host)
+        for path in files_in(work):
             warm(path)
         curl.fetch(registry.host, work / "warm.config")  # both have their files in the page cache
         time.sleep(_SETTLE_SECONDS)
-        first, ours, peer, peaks, crowds = [], [], [], [], []
-        for _ in range(max(2, rounds)):
-            with _serving(bundler.serve_command(folder)) as (process, host):
-                peer.append(_pull(curl, registry.host, registry.process, work))
-                first.append(_pull(curl, host, process, work))
-                ours.append(_pull(curl, host, process, work))
-                peaks.append(_peak_rss_bytes(process))
+
+        def ours() -> None:
+            with _serving(bundler, work / "bench") as (server, host), setting.runner.counting(server):
+                pull(*_FIRST, host, server)
+                pull(*_OURS, host, server)
                 _crowd(corpus, host)
-                crowds.append(_peak_rss_bytes(process))
-    size_bytes = sum(blob.size_bytes for blob in corpus.blobs)
-    return ServeRun(size_bytes, *map(Pull.median_of, (first, ours, peer)), max(peaks), max(crowds))
+                crowds.append(peak_bytes(server))
+
+        setting.in_turns([ours, lambda: pull(*_PEER, registry.host, registry.process)])
+    return Feature(
+        "serve",
+        images_of(corpus),
+        samples,
+        METHOD,
+        corpus.size_bytes,
+        notes={_OURS: f"{max(crowds) / MIB:.0f} MiB with a crowd"},
+        ratios=((_OURS, _PEER), (_FIRST, _PEER)),
+        targets=_targets(samples, max(crowds)),
+    )
 
 
-def _pull(curl: Curl, host: str, process: int, work: Path) -> Pull:
-    before = cpu_seconds(process)
-    wall = curl.fetch(host, work / "fetch.config").wall_seconds
-    return Pull(wall, cpu_seconds(process) - before)
+def _targets(samples: Samples, crowd_bytes: int) -> tuple[Target, ...]:
+    peer_seconds = samples.median(*_PEER).cpu_seconds
+    timed = [
+        ratio_target(f"serve, {ours[0]} / docker-registry", samples, ours, _PEER, 1 / 0.8) for ours in (_OURS, _FIRST)
+    ]
+    used = [
+        Target(f"{each.name}, CPU", samples.median(*ours).cpu_seconds / peer_seconds, 1.0, "", each.is_judged)
+        for each, ours in zip(timed, (_OURS, _FIRST), strict=True)
+    ]
+    return (*timed, *used, Target("serve, peak RSS with a crowd", crowd_bytes / MIB, 200, "MiB"))
 
 
 def _crowd(corpus: Corpus, host: str) -> None:
@@ -118,8 +101,9 @@ def _crowd(corpus: Corpus, host: str) -> None:
 
 
 @contextlib.contextmanager
-def _serving(command: list[str]) -> Iterator[tuple[int, str]]:
+def _serving(bundler: Bundler, bundle: Path) -> Iterator[tuple[int, str]]:
     """Starts ``bundler serve``; yields its process id and its address."""
+    command = [BUNDLER, "serve", str(bundle), *bundler.trust, "--addr", "127.0.0.1:0", "--json", "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None
@@ -127,8 +111,3 @@ def _serving(command: list[str]) -> Iterator[tuple[int, str]]:
             yield running.pid, json.loads(f"{document}}}")["host"]
         finally:
             running.send_signal(signal.SIGTERM)
-
-
-def _peak_rss_bytes(process: int) -> int:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
-    return int(found[1]) << 10 if found else 0

@@ -17,14 +17,15 @@ from pathlib import Path
 
 from benchmarks.contestants import Bundler
 from benchmarks.corpus import Corpus
-from benchmarks.measuring import MIB, BenchError, Runner
+from benchmarks.measuring import MIB, BenchError, Measured, Runner
 from benchmarks.registry import OwnRegistry
 
 STICK_BYTES_PER_SECOND = 20_000_000
 LINE_BYTES_PER_SECOND = 50_000_000
 LINE_DELAY_SECONDS = 0.025
-STICK_PART_BYTES = 400 * MIB
-"""The amount that is written to the stick and read back: so much that start and end hardly count."""
+STICK_PART_BYTES = 200 * MIB
+LINE_PART_BYTES = 1024 * MIB
+"""The amounts that are carried: so much that start and end hardly count."""
 _CGROUP = Path("/sys/fs/cgroup/blkio")
 
 
@@ -36,54 +37,61 @@ class SlowRun:
         title: The command and the place.
         moved_bytes: The bytes that it had to carry.
         limit_bytes_per_second: The rate of the line or medium.
-        wall_seconds: The time of the whole command.
+        measured: The whole command.
     """
 
     title: str
     moved_bytes: int
     limit_bytes_per_second: int
-    wall_seconds: float
+    measured: Measured
 
     @property
     def used(self) -> float:
         """The carried bytes, as a part of those that the rate allows in this time."""
-        return self.moved_bytes / (self.limit_bytes_per_second * self.wall_seconds)
+        return self.moved_bytes / (self.limit_bytes_per_second * self.measured.wall_seconds)
 
     def __str__(self) -> str:
         size = f"{self.moved_bytes / MIB:.0f} MiB at {self.limit_bytes_per_second / 1e6:.0f} MB/s"
-        return f"{self.title:<34}{size} in {self.wall_seconds:.1f} s: {self.used:.0%} used"
+        return f"{self.title:<34}{size} in {self.measured.wall_seconds:.1f} s: {self.used:.0%} used"
 
 
 def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> Iterator[SlowRun]:
-    """Exports and imports the corpus over a slow line, and a part of it with a slow medium."""
-    with line_to(corpus.host) as host:
-        wall_seconds = bundler.export(work / "slow", bundler.list_of(corpus, host)).wall_seconds
-        yield SlowRun("export over the line", corpus.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
-    with OwnRegistry(work / "far") as registry, line_to(registry.host) as host:
-        wall_seconds = bundler.import_(work / "slow", host).wall_seconds
-        yield SlowRun("import over the line", corpus.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
+    """Exports and imports a part of the corpus over a slow line, and a smaller one with a slow medium."""
+    with line_to(corpus.host, runner) as host:
+        part = corpus.part(LINE_PART_BYTES)
+        measured = bundler.export(work / "slow", bundler.list_of(part, host))
+        yield SlowRun("export over the line", part.size_bytes, LINE_BYTES_PER_SECOND, measured)
+    with _own(work / "far", runner) as registry, line_to(registry.host, runner) as host:
+        measured = bundler.import_(work / "slow", host)
+        yield SlowRun("import over the line", part.size_bytes, LINE_BYTES_PER_SECOND, measured)
     with slow_medium(work) as medium:
         if medium is None:
             return
         part = corpus.part(STICK_PART_BYTES)
-        wall_seconds = bundler.export(medium, bundler.list_of(part, corpus.host)).wall_seconds
+        measured = bundler.export(medium, bundler.list_of(part, corpus.host))
         moved_bytes = sum(path.stat().st_size for path in (medium / "bench").iterdir())
-        yield SlowRun("export to the stick", moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
+        yield SlowRun("export to the stick", moved_bytes, STICK_BYTES_PER_SECOND, measured)
         runner.forget_files(medium)
-        with OwnRegistry(work / "near") as registry:
-            wall_seconds = bundler.import_(medium, registry.host).wall_seconds
-            yield SlowRun("import from the stick", moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
+        with _own(work / "near", runner) as registry:
+            measured = bundler.import_(medium, registry.host)
+            yield SlowRun("import from the stick", moved_bytes, STICK_BYTES_PER_SECOND, measured)
         shutil.rmtree(medium / "bench")
         bundler.export(work / "part", bundler.list_of(part, corpus.host))
         for title, put in (("copy", bundler.copy), ("spread", bundler.spread)):
             (medium / title).mkdir()
-            wall_seconds = put(work / "part", medium / title).wall_seconds
+            measured = put(work / "part", medium / title)
             # Each byte is written, then read back.
-            yield SlowRun(f"{title} to the stick", 2 * moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
+            yield SlowRun(f"{title} to the stick", 2 * moved_bytes, STICK_BYTES_PER_SECOND, measured)
 
 
 @contextlib.contextmanager
-def line_to(host: str) -> Iterator[str]:
+def _own(folder: Path, runner: Runner) -> Iterator[OwnRegistry]:
+    with OwnRegistry(folder) as registry, runner.counting(registry.process):
+        yield registry
+
+
+@contextlib.contextmanager
+def line_to(host: str, runner: Runner) -> Iterator[str]:
     """Starts a slow line to a registry, and yields host and port of this end."""
     command = [sys.executable, "-m", "benchmarks.line", host, str(LINE_BYTES_PER_SECOND), str(LINE_DELAY_SECONDS)]
     line = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
@@ -92,7 +100,8 @@ def line_to(host: str) -> Iterator[str]:
         near = line.stdout.readline().strip()
         if not near:
             raise BenchError(f"the slow line to {host} does not begin")
-        yield near
+        with runner.counting(line.pid):
+            yield near
     finally:
         line.terminate()
         line.wait()

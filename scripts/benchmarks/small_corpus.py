@@ -194,11 +194,10 @@ class Pusher:
         for layer in layers:
             with layer.path.open("rb") as file:
                 self._push_blob(repository, layer.digest, file, layer.size_bytes)
-        self._push_blob(repository, digest_of(config), config, len(config))
         document = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": {"mediaType": CONFIG, "digest": digest_of(config), "size": len(config)},
+            "config": self.push_bytes(repository, config, CONFIG),
             "layers": [layer.descriptor for layer in layers],
         }
         return self.push_manifest(repository, reference, document)
@@ -209,6 +208,11 @@ class Pusher:
         url = f"{self._base}/{repository}/manifests/{reference or digest_of(content)}"
         self._send("PUT", url, content, {"Content-Type": document["mediaType"]})
         return {"mediaType": document["mediaType"], "digest": digest_of(content), "size": len(content)}
+
+    def push_bytes(self, repository: str, content: bytes, media_type: str) -> Json:
+        """Pushes a small blob; returns its descriptor."""
+        self._push_blob(repository, digest_of(content), content, len(content))
+        return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
 
     def _push_blob(self, repository: str, digest: str, content: Any, size_bytes: int) -> None:
         location = self._send("POST", f"{self._base}/{repository}/blobs/uploads/", b"", {})
