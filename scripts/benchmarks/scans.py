@@ -19,7 +19,7 @@ from benchmarks.machine import cpu_seconds
 from benchmarks.measuring import MIB, BenchError, peak_bytes
 from benchmarks.rounds import Samples
 
-PART_BYTES = 128 * MIB
+PART_BYTES = 64 * MIB
 METHOD = """\
 bundler sends each unpacked blob to clamd; the line of clamd has the same times, its own processor time and memory.
 Its database has one signature: with that of ClamAV it takes several times as long"""
