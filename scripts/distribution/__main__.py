@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,6 +18,7 @@ from distribution.image import build_image
 from distribution.pyz import build_pyz
 from distribution.sbom import write_sbom
 from distribution.source import build_sdist, build_wheel
+from distribution.sums import source_epoch, write_sums
 from distribution.unpacked import unpack
 from distribution.wheels import MACHINES, OWN, PYTHONS, ROOT, DistError, Target, build_wheelhouse
 
@@ -49,7 +47,7 @@ def main() -> int:
         [each for each in PYTHONS if each in (arguments.python or PYTHONS)],
         [each for each in MACHINES if each in (arguments.machine or MACHINES)],
         [each for each in KINDS if each in (arguments.only or _possible_kinds())],
-        os.environ.get("SOURCE_DATE_EPOCH") or _time_of_commit(),
+        source_epoch(),
     )
     try:
         _refuse_foreign(output)
@@ -103,8 +101,8 @@ def _build(request: Request, made: Path) -> None:
     for kind in {"package", "wheels"} - set(request.kinds):
         shutil.rmtree(made / kind, ignore_errors=True)
     for folder in made.iterdir():
-        _write_sums(folder)
-    _write_sums(made)
+        write_sums(folder)
+    write_sums(made)
 
 
 def _build_wheels(request: Request, own: Path, wheels: Path) -> None:
@@ -149,21 +147,6 @@ def _build_from_wheels(request: Request, version: str, made: Path) -> None:
             for kind in kinds:
                 print(f"{kind} for {machine}", file=sys.stderr)
                 builders[kind](libraries, machine)
-
-
-def _write_sums(folder: Path) -> None:
-    """Writes SHA256SUMS of a folder, with all files below it."""
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
-    (folder / "SHA256SUMS").write_text("".join(lines))
-
-
-def _time_of_commit() -> str:
-    done = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip() or "315532800"
 
 
 def _refuse_foreign(output: Path) -> None:

@@ -44,10 +44,11 @@ def build_wheel(sdist: Path, folder: Path, *, epoch: str) -> Path:
 
 
 def _copy_source(tree: Path) -> None:
-    done = subprocess.run(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT, capture_output=True)
-    if done.returncode:  # an unpacked source distribution
+    if shutil.which("git") is None or not (ROOT / ".git").exists():  # an unpacked source distribution
         shutil.copytree(ROOT, tree, ignore=_NO_SOURCE)
         return
+    command = ["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     for name in filter(None, done.stdout.decode().split("\0")):
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
