@@ -7,7 +7,7 @@ import click
 import bundler
 from bundler.cli import defaults, options
 from bundler.cli.program import program, show
-from bundler.cli.usage import no_command
+from bundler.cli.usage import no_such_name
 
 
 @program.command(
@@ -40,7 +40,7 @@ def config(context: click.Context, command: tuple[str, ...], is_json: bool) -> i
     settings.check(flags)
     wanted = " ".join(command)
     if wanted and wanted not in flags:
-        raise no_command(wanted, context.find_root())
+        raise no_such_name(wanted, flags, context)
     result = bundler.show_settings(settings, flags, command=wanted)
     show(config_report.lines(result), documents.config_document(result), is_json=is_json)
     return 0

@@ -14,6 +14,12 @@ from bundler.cli.option_groups import grouped
 
 _SPELLING_COLUMNS = 30
 """The width of the flags' column. A wider flag has a line of its own."""
+_EXAMPLES = 6
+"""The most examples in help. The manual page and docs/commands/ have all of them."""
+
+
+_RANGE = r"\b(\d+)<=x<=(\d+)\b"
+"""The words of click for a range of numbers."""
 
 
 class Formatter(click.HelpFormatter):
@@ -71,13 +77,15 @@ class Helping(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the examples, then the help of click."""
-        from bundler.views.languages import said, translated
+        from bundler.views.languages import said
 
+        examples = self.examples.strip().splitlines()
         formatter.write(said("Examples:") + "\n")
-        for line in self.examples.strip().splitlines():
-            command, *comment = re.split(r"(\s{2,})", line.strip(), maxsplit=1)
-            words = f"{comment[0]}{translated(comment[1])}" if comment else ""
-            formatter.write(f"  {command}{words}\n")
+        for example in examples[:_EXAMPLES]:
+            for line in _example(example.strip(), formatter.width - 2):
+                formatter.write(f"  {line}\n")
+        if len(examples) > _EXAMPLES:
+            formatter.write(f"  {said('more examples: {command}', command='bundler man | man -l -')}\n")
         formatter.write("\n")
         super().format_help(ctx, formatter)
 
@@ -101,6 +109,25 @@ class Helping(click.Command):
             self.format_commands(ctx, formatter)
 
 
+def _example(example: str, width: int) -> list[str]:
+    """The lines of an example: one if it fits, else a command that a shell takes, and its remark below."""
+    from bundler.views.languages import translated
+    from bundler.views.words import columns, wrapped
+
+    command, *remark = re.split(r"(\s{2,})", example, maxsplit=1)
+    words = translated(remark[1]) if remark else ""
+    whole = "".join((command, *remark[:1], words))
+    if columns(whole) <= width:
+        return [whole]
+    lines: list[str] = []
+    for part in re.split(r" (?=-)", command):
+        if lines and columns(f"{lines[-1]} {part} \\") <= width:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(f"    {part}" if lines else part)
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1], *(wrapped(words, width, "      ") if words else ())]
+
+
 def option_records(command: click.Command, ctx: click.Context) -> dict[str, tuple[str, str]]:
     """The spelling and the help of each option, in the reader's language, by its long flag."""
     from bundler.views.languages import translated
@@ -112,7 +139,7 @@ def option_records(command: click.Command, ctx: click.Context) -> dict[str, tupl
             option.help = translated(parameter.help or "")
             record = option.get_help_record(ctx)
             if record:
-                records[max(parameter.opts, key=len)] = record
+                records[max(parameter.opts, key=len)] = (record[0], re.sub(_RANGE, r"\1–\2", record[1]))
     return records
 
 

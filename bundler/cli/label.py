@@ -28,10 +28,19 @@ bundler label out/platform-2026.11 -o label.svg --medium 3
     help="Sheet of labels: A4 (plain paper, to cut), L7160, L7163, L7651 or L4732 (Avery Zweckform). Default: A4.",
 )
 @click.option(
-    "--used", type=click.IntRange(0, 79), default=0, help="Number of labels that the first sheet lacks already."
+    "--used",
+    type=click.IntRange(0, 79),
+    metavar="N",
+    default=0,
+    help="Number of labels that the first sheet lacks already.",
 )
 @click.option(
-    "--medium", "media", type=click.IntRange(1), multiple=True, help="Only the label of this medium. May be repeated."
+    "--medium",
+    "media",
+    type=click.IntRange(1),
+    metavar="N",
+    multiple=True,
+    help="Only the label of this medium. May be repeated.",
 )
 @hand_over.party_options
 @hand_over.language_option

@@ -118,7 +118,9 @@ set_option = click.option(
     metavar="NAME=VALUE",
     help="Value of a variable in the lists (Compose, Zarf). May be repeated. The environment is not used.",
 )
-jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Number of large blobs to transfer in parallel.")
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 64), metavar="N", help="Number of large blobs to transfer in parallel."
+)
 plain_http_option = click.option(
     "--plain-http",
     multiple=True,

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from bundler.cli.help import Context
 from bundler.errors import Misuse
-from bundler.texts import text
+from bundler.texts import Text, text
 
 
 def misuse_of(error: click.UsageError) -> Misuse:
@@ -40,14 +40,24 @@ def no_command(given: str, context: click.Context) -> Misuse:
 
     group, path = context.command, context.command_path
     assert isinstance(group, click.Group)
-    hint = text("see: {path} --help", path=path)
-    near = _near(given, group.list_commands(context), cutoff=0.6)
+    hint = _near_commands(given, group.list_commands(context), path)
     if context.parent is None and given in VERBS:
         hint = text("bundler has: {verbs}", verbs=VERBS[given])
-    elif near:
-        meant = " / ".join(f"{path} {name}" for name in near)
-        hint = text("did you mean {meant}?", meant=meant)
     return Misuse(text("{path} has no command {given}", path=path, given=given[:80]), hint=hint)
+
+
+def no_such_name(given: str, names: Iterable[str], context: click.Context) -> Misuse:
+    """The error for the name of a command, as an argument, that does not exist."""
+    hint = _near_commands(given, names, context.command_path)
+    path = context.find_root().command_path
+    return Misuse(text("{path} has no command {given}", path=path, given=given[:80]), hint=hint)
+
+
+def _near_commands(given: str, names: Iterable[str], path: str) -> Text:
+    near = _near(given, names, cutoff=0.6)
+    if not near:
+        return text("see: {path} --help", path=path)
+    return text("did you mean {meant}?", meant=" / ".join(f"{path} {name}" for name in near))
 
 
 def too_many(number: int, context: click.Context) -> Misuse:
