@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from bundler.commands.mirrors import (
         MirrorsRequest as MirrorsRequest,
         MirrorsResult as MirrorsResult,
-        WrittenFile as WrittenFile,
+        WrittenMirrorFile as WrittenMirrorFile,
         WrittenMirrors as WrittenMirrors,
         mirrors as mirrors,
     )
@@ -159,10 +159,10 @@ if TYPE_CHECKING:
     from bundler.core.layers import (
         Amount as Amount,
         HiddenFile as HiddenFile,
+        HistoryStep as HistoryStep,
         ImageLayers as ImageLayers,
         Layer as Layer,
         LayerContents as LayerContents,
-        Step as Step,
     )
     from bundler.core.manifest import (
         Blob as Blob,
@@ -420,7 +420,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.shard": ("Shard",),
     "bundler.core.shards": ("ShardWork", "works_of"),
     "bundler.core.hand_over": ("HandOver", "HandedMedium", "LabelCode", "parse_payload"),
-    "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "Step"),
+    "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "HistoryStep"),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage", "Variant"),
     "bundler.core.media_changer": ("MediaChanger", "WantedMedium", "MediumReason", "NoMedia"),
     "bundler.core.mirrors.placed": ("NotMirrored", "PlacedImage"),
@@ -470,7 +470,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.settings": ("Settings", "SettingsResult", "read_settings", "show_settings"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),
-    "bundler.commands.mirrors": ("MirrorsRequest", "MirrorsResult", "WrittenMirrors", "WrittenFile", "mirrors"),
+    "bundler.commands.mirrors": ("MirrorsRequest", "MirrorsResult", "WrittenMirrors", "WrittenMirrorFile", "mirrors"),
     "bundler.commands.receipts": ("ReceiptFile", "read_receipt", "merge_receipts"),
     "bundler.commands.doctor": ("DoctorRequest", "DoctorResult", "doctor"),
     "bundler.commands.explain": ("ExplainResult", "explain"),

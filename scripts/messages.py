@@ -47,6 +47,8 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "TypeError": {0: MESSAGE},
     "problem": {"expected": NAME, "actual": NAME, "subject": NAME},
     "option": {"help": MESSAGE},
+    "mapping_option": {"help": MESSAGE},
+    "conflict_option": {"help": MESSAGE},
     "NoImage": {2: MESSAGE},
     "left": {3: MESSAGE},
 }

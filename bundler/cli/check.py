@@ -34,14 +34,7 @@ bundler check receipt.json --need need.txt                        what must be c
 @options.unsigned_ok_option
 @options.only_option
 @options.except_option
-@click.option(
-    "--map",
-    "mapping",
-    type=click.Choice(bundler.MAPPINGS),
-    default="keep",
-    show_default=True,
-    help="Names of the images of a bundle, as for import.",
-)
+@target_options.mapping_option(help="Names of the images of a bundle, as for import.")
 @click.option("--rules", metavar="FILE", help="Rules for the names of a bundle, as for import; see docs/rules.yaml.")
 @click.option("--no-digest-tags", is_flag=True, help="The bundle was imported with this flag.")
 @click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, target_options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 
@@ -27,14 +27,7 @@ bundler diff -q receipt.json images.yaml                 only the exit code: 0 t
     is_flag=True,
     help="Accept bundles, receipts and inventories without a trusted signature.",
 )
-@click.option(
-    "--map",
-    "mapping",
-    type=click.Choice(bundler.MAPPINGS),
-    default="keep",
-    show_default=True,
-    help="Names at a registry, as for import.",
-)
+@target_options.mapping_option(help="Names at a registry, as for import.")
 @click.option("--rules", metavar="FILE", help="Rules for names at a registry, as for import; see docs/rules.yaml.")
 @click.option(
     "--platform",

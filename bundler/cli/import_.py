@@ -56,14 +56,9 @@ bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --d
 @options.notation_policy_option
 @options.trusted_root_option
 @scan_options.gate_options
-@click.option(
-    "--map",
-    "mapping",
-    type=click.Choice(bundler.MAPPINGS),
-    default="keep",
-    show_default=True,
+@target_options.mapping_option(
     help="Names at the target: keep drops the source registry, scoped keeps it in the path, flatten joins the path "
-    "to one part.",
+    "to one part."
 )
 @click.option(
     "--allow-rollback",
@@ -83,12 +78,8 @@ bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --d
     help="Import only this platform of multi-platform images. May be repeated. Default: all; for Docker daemons the "
     "daemon's own.",
 )
-@click.option(
-    "--on-conflict",
-    type=click.Choice(bundler.CONFLICT_POLICIES),
-    default="fail",
-    show_default=True,
-    help="Policy for a tag that points to another image at the target; suffix pushes the image as TAG-DIGEST.",
+@target_options.conflict_option(
+    help="Policy for a tag that points to another image at the target; suffix pushes the image as TAG-DIGEST."
 )
 @click.option(
     "--attachments",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, target_options
 from bundler.cli.program import program, show, with_run
 from bundler.system.bundle_paths import bundle_path
 
@@ -39,14 +39,7 @@ bundler mirrors receipt.json --for kustomize -o overlays
 @click.option(
     "-o", "--output", required=True, metavar="DIR", help="Write the files below this folder, one folder for each kind."
 )
-@click.option(
-    "--map",
-    "mapping",
-    type=click.Choice(bundler.MAPPINGS),
-    default="keep",
-    show_default=True,
-    help="For a bundle: names at the registry, as for import. A receipt knows the names.",
-)
+@target_options.mapping_option(help="For a bundle: names at the registry, as for import. A receipt knows the names.")
 @click.option("--rules", metavar="FILE", help="For a bundle: rules for names, as for import; see docs/rules.yaml.")
 @options.receipt_trust_option
 @click.option("--insecure-no-signature", is_flag=True, help="Accept the receipt or bundle without a trusted signature.")

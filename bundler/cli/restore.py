@@ -31,22 +31,13 @@ bundler restore /srv/backup/full --trust backup.pub --to registry.internal:5000 
 @options.only_option
 @options.except_option
 @options.retry_failed_option
-@click.option(
-    "--map",
-    "mapping",
-    type=click.Choice(bundler.MAPPINGS),
-    default="keep",
-    show_default=True,
+@target_options.mapping_option(
     help="Names at the registry: keep gives each repository the path that it had, scoped adds the host of the backup, "
-    "flatten joins the path to one part.",
+    "flatten joins the path to one part."
 )
 @target_options.rules_option
-@click.option(
-    "--on-conflict",
-    type=click.Choice(bundler.CONFLICT_POLICIES),
-    default="fail",
-    show_default=True,
-    help="Policy for a tag that points to another image at the registry; suffix pushes the image as TAG-DIGEST.",
+@target_options.conflict_option(
+    help="Policy for a tag that points to another image at the registry; suffix pushes the image as TAG-DIGEST."
 )
 @click.option("--all-or-nothing", is_flag=True, help="Move no tag until all images are complete.")
 @click.option(

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import click
 
 import bundler
 from bundler.cli.values import KeyFile, SecretFile
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def mapping_option(*, help: str) -> Callable[[Command], Command]:  # noqa: A002 -- as click names it
+    """The flag for the names of images at a registry, with the words of a command."""
+    return click.option(
+        "--map", "mapping", type=click.Choice(bundler.MAPPINGS), default="keep", show_default=True, help=help
+    )
+
+
+def conflict_option(*, help: str) -> Callable[[Command], Command]:  # noqa: A002
+    """The flag for tags that are taken, with the words of a command."""
+    return click.option(
+        "--on-conflict", type=click.Choice(bundler.CONFLICT_POLICIES), default="fail", show_default=True, help=help
+    )
+
 
 rules_option = click.option(
     "--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see docs/rules.yaml."

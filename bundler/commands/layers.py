@@ -12,7 +12,7 @@ from bundler.commands.one_image import one_image, open_one
 from bundler.core.digest import Digest
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
-from bundler.core.layers import Cover, HiddenFile, ImageLayers, Layer, Step, history_of, largest_of
+from bundler.core.layers import Cover, HiddenFile, HistoryStep, ImageLayers, Layer, history_of, largest_of
 from bundler.core.limits import IMAGE_CONFIG_BYTES
 from bundler.core.manifest import BundleManifest, Image, Variant
 from bundler.core.oci import Descriptor, Manifest, is_layer_type, parse_manifest
@@ -141,7 +141,7 @@ def _manifest(bundle: Bundle, variant: Variant) -> Manifest:
     return parse_manifest(bundle.read_document(descriptor), descriptor.media_type, what=str(variant.digest))
 
 
-def _steps(bundle: Bundle, manifest: Manifest) -> tuple[Step, ...]:
+def _steps(bundle: Bundle, manifest: Manifest) -> tuple[HistoryStep, ...]:
     config = manifest.config
     if config is None or config.size_bytes > IMAGE_CONFIG_BYTES or bundle.find_blob(config.digest) is None:
         return ()

@@ -80,7 +80,7 @@ class MirrorsRequest(Request):
 
 
 @frozen
-class WrittenFile:
+class WrittenMirrorFile:
     """A file that is there now; ``is_old`` is True if it was there before, with the same content."""
 
     path: Path
@@ -98,7 +98,7 @@ class WrittenMirrors:
     """
 
     kind: str
-    files: tuple[WrittenFile, ...]
+    files: tuple[WrittenMirrorFile, ...]
     not_mirrored: tuple[NotMirrored, ...]
 
 
@@ -273,7 +273,7 @@ def _written(output: Path, made: MirrorFiles) -> WrittenMirrors:
     return WrittenMirrors(made.kind, tuple(_each_written(output, made.files)), made.not_mirrored)
 
 
-def _each_written(output: Path, files: Iterable[MirrorFile]) -> Iterator[WrittenFile]:
+def _each_written(output: Path, files: Iterable[MirrorFile]) -> Iterator[WrittenMirrorFile]:
     for file in files:
         path = output / file.path
         is_old = os.path.lexists(path)
@@ -283,7 +283,7 @@ def _each_written(output: Path, files: Iterable[MirrorFile]) -> Iterator[Written
             except OSError as error:
                 raise LocalStorage.unwritable(error, str(path.parent)) from error
             write_at_once(path, file.content)
-        yield WrittenFile(path, is_old)
+        yield WrittenMirrorFile(path, is_old)
 
 
 def _unreached(made: Iterable[MirrorFiles]) -> tuple[NotMirrored, ...]:

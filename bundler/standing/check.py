@@ -101,17 +101,17 @@ def _by_bundle(bundle: Bundle, request: CheckRequest, run: Run, key: PrivateKey 
     left_out = () if bundle.is_encrypted else tuple(number for number, blob in blobs if blob.is_left_out)
     need = write_need(request.need, bundle, Lacking(dict.fromkeys(chunks, MISSING), blobs=left_out), key)
     return CheckResult(
-        "bundle",
-        bundle.manifest.name,
-        bundle.id,
-        bundle.sealed.signers,
-        wanted.place,
-        request.is_deep,
-        compared.images,
-        wanted.left_out,
-        compared.asked,
-        compared.read_bytes,
-        need,
+        kind="bundle",
+        name=bundle.manifest.name,
+        bundle_id=bundle.id,
+        signers=bundle.sealed.signers,
+        place=wanted.place,
+        is_deep=request.is_deep,
+        images=compared.images,
+        left_out=wanted.left_out,
+        asked=compared.asked,
+        read_bytes=compared.read_bytes,
+        need=need,
     )
 
 
@@ -121,17 +121,17 @@ def _by_receipt(path: Path, request: CheckRequest, run: Run, key: PrivateKey | N
     receipt = parse_receipt(file.content, what=str(path))
     compared, wanted = _compared(wanted_by_receipt(receipt, request, run), request, run)
     return CheckResult(
-        "receipt",
-        receipt.bundle_name,
-        receipt.bundle_id,
-        tuple(key.id for key in file.signers),
-        wanted.place,
-        request.is_deep,
-        compared.images,
-        wanted.left_out,
-        compared.asked,
-        compared.read_bytes,
-        _need_of_receipt(receipt, compared.images, request, run, key),
+        kind="receipt",
+        name=receipt.bundle_name,
+        bundle_id=receipt.bundle_id,
+        signers=tuple(key.id for key in file.signers),
+        place=wanted.place,
+        is_deep=request.is_deep,
+        images=compared.images,
+        left_out=wanted.left_out,
+        asked=compared.asked,
+        read_bytes=compared.read_bytes,
+        need=_need_of_receipt(receipt, compared.images, request, run, key),
     )
 
 

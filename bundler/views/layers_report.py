@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bundler.core.layers import Amount, HiddenFile, ImageLayers, Layer, Step
+from bundler.core.layers import Amount, HiddenFile, HistoryStep, ImageLayers, Layer
 from bundler.texts import some
 from bundler.views.documents import error_document
 from bundler.views.languages import said, translated, worded
@@ -104,7 +104,7 @@ def _problem_lines(layers: Sequence[Layer]) -> list[str]:
     return lines
 
 
-def _step_lines(steps: Sequence[Step]) -> list[str]:
+def _step_lines(steps: Sequence[HistoryStep]) -> list[str]:
     if not steps:
         return []
     rows = []

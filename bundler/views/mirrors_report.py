@@ -12,7 +12,7 @@ from bundler.views.languages import said, translated
 from bundler.views.words import STATEMENTS, count, escaped, fact, limited, table
 
 if TYPE_CHECKING:
-    from bundler.commands.mirrors import MirrorsResult, WrittenFile, WrittenMirrors
+    from bundler.commands.mirrors import MirrorsResult, WrittenMirrorFile, WrittenMirrors
     from bundler.core.mirrors.placed import NotMirrored
 
 Document = dict[str, Any]
@@ -64,7 +64,7 @@ def _not_mirrored_lines(members: Iterable[NotMirrored]) -> list[str]:
     return table(rows, indent="    ")
 
 
-def _state(file: WrittenFile) -> str:
+def _state(file: WrittenMirrorFile) -> str:
     return said("there already") if file.is_old else said("written")
 
 

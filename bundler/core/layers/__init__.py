@@ -2,7 +2,7 @@
 
 ::
 
-    image config ──history──► Step: a command, and the layer that it made
+    image config ──history──► HistoryStep: a command, and the layer that it made
     tar of a layer ──member──► Member ──survey──► LayerSurvey: counts, hidden files, paths
                                           ▲            │
                                         Cover ◄────────┘  the paths of all layers above
@@ -12,7 +12,7 @@ above are in memory, and none of the lowest layer, which is usually the largest.
 """
 
 from bundler.core.layers.cover import Cover
-from bundler.core.layers.history import Step, history_of
+from bundler.core.layers.history import HistoryStep, history_of
 from bundler.core.layers.image_layers import ImageLayers, Layer
 from bundler.core.layers.member import Kind, Member, member_of
 from bundler.core.layers.survey import Amount, HiddenFile, LayerContents, LayerSurvey, largest_of, survey
@@ -21,13 +21,13 @@ __all__ = [
     "Amount",
     "Cover",
     "HiddenFile",
+    "HistoryStep",
     "ImageLayers",
     "Kind",
     "Layer",
     "LayerContents",
     "LayerSurvey",
     "Member",
-    "Step",
     "history_of",
     "largest_of",
     "member_of",

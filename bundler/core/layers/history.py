@@ -12,7 +12,7 @@ from bundler.core.frozen import frozen
 
 
 @frozen
-class Step:
+class HistoryStep:
     """One step of a build.
 
     Attributes:
@@ -31,7 +31,7 @@ class Step:
     layer: int | None
 
 
-def history_of(config: bytes, layers: int, *, what: str) -> tuple[Step, ...]:
+def history_of(config: bytes, layers: int, *, what: str) -> tuple[HistoryStep, ...]:
     """The steps that made an image, in their order.
 
     Args:
@@ -48,7 +48,7 @@ def history_of(config: bytes, layers: int, *, what: str) -> tuple[Step, ...]:
     makers = [number for number, entry in enumerate(entries) if entry.get("empty_layer") is not True]
     made = {number: layer for layer, number in enumerate(makers)} if len(makers) == layers else {}
     return tuple(
-        Step(
+        HistoryStep(
             _text(entry, "created_by"),
             _text(entry, "created"),
             _text(entry, "comment"),

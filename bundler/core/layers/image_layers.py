@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
-from bundler.core.layers.history import Step
+from bundler.core.layers.history import HistoryStep
 from bundler.core.layers.survey import Amount, HiddenFile, LayerContents
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
@@ -48,7 +48,7 @@ class ImageLayers:
     reference: Reference
     platform: Platform
     manifest: Digest
-    steps: tuple[Step, ...]
+    steps: tuple[HistoryStep, ...]
     layers: tuple[Layer, ...]
     largest: tuple[HiddenFile, ...]
     is_exact: bool

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.commands.mirrors import MirrorsResult, WrittenFile, WrittenMirrors
+from bundler.commands.mirrors import MirrorsResult, WrittenMirrorFile, WrittenMirrors
 from bundler.views.mirrors_report import lines
 
 ID, KEY = "ab" * 32, "0123456789abcdef"
@@ -24,5 +24,5 @@ def test_the_signer_has_a_line_of_its_own(signers, words):
 def test_a_kind_without_a_file_is_said_in_a_sentence():
     none = "No file was written for docker: it can serve none of these images under their original names."
     assert f"  {none}" in lines(result((KEY,), WrittenMirrors("docker", (), ())), is_verbose=False)
-    one = WrittenMirrors("docker", (WrittenFile(Path("docker/daemon.json"), is_old=False),), ())
+    one = WrittenMirrors("docker", (WrittenMirrorFile(Path("docker/daemon.json"), is_old=False),), ())
     assert not [each for each in lines(result((KEY,), one), is_verbose=False) if "No file" in each]
