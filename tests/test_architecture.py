@@ -238,8 +238,7 @@ ALLOWED = {
 
 DOORS = {
     "backports": "stores/compression.py",
-    "boto3": "bundle/s3/client.py",  # the extra image-bundler[s3]
-    "botocore": ("bundle/s3/client.py", "bundle/s3/botocore_errors.py"),  # comes with boto3
+    "botocore": "bundle/s3/",  # the extra image-bundler[s3]
     "click": "cli/",
     "cryptography": (
         "bundle/signing",
@@ -461,7 +460,7 @@ def test_an_import_to_a_registry_loads_nothing_for_other_targets_and_commands():
     loaded = loaded_by(f"import {code}, bundler.views.import_report, bundler.transports.registry")
     assert "urllib3" in loaded
     assert not loaded & {
-        "boto3",
+        "botocore",
         "cryptography.hazmat.primitives.serialization",
         "docker",
         "py7zr",

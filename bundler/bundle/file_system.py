@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from bundler.bundle.near_reads import NearReads
 from bundler.core.protocols import OpenFile
 from bundler.core.s3_path import S3Path
 from bundler.errors import Damaged, Incomplete, LocalStorage, Refused, Unavailable
@@ -20,12 +21,13 @@ UNREADABLE = (Damaged, Incomplete, LocalStorage, Refused, Unavailable)
 """The errors of a file that cannot be read: of the medium, of this machine, or of S3."""
 
 
-def open_file(path: BundlePath, *, end: int | None = None) -> OpenFile:
+def open_file(path: BundlePath, *, end: int | None = None, near: NearReads | None = None) -> OpenFile:
     """Opens a regular file, for its user to close. `opened` closes it by itself.
 
     Args:
         path: The file.
         end: The offset at which reading will end, if it is known: nothing after it is fetched ahead.
+        near: The reads that a small one in S3 may share a request with.
 
     Raises:
         Incomplete: There is no such file.
@@ -35,7 +37,7 @@ def open_file(path: BundlePath, *, end: int | None = None) -> OpenFile:
     if isinstance(path, S3Path):
         from bundler.bundle.s3.reading import S3File
 
-        return S3File(path, end=end)
+        return S3File(path, end=end, near=near)
     return LocalFile(open_for_reading(path))
 
 

@@ -19,6 +19,7 @@ from bundler.bundle.chunk import ChunkMember, members_by_chunk, members_of
 from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.file_system import open_file
+from bundler.bundle.near_reads import NearReads
 from bundler.bundle.sealed import Sealed
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
@@ -69,6 +70,7 @@ class Bundle:
     _turned: dict[int, ChunkState] = field(init=False, default_factory=dict)
     """The chunks that are read from another copy than the first one."""
     _read_again: set[Digest] = field(init=False, default_factory=set)
+    _near: NearReads = field(init=False, default_factory=NearReads)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -423,7 +425,7 @@ class Bundle:
             with self.decrypted.opened(number) as decrypted:
                 yield decrypted
             return
-        file = open_file(state.path, end=end)
+        file = open_file(state.path, end=end, near=self._near)
         try:
             yield file
         finally:

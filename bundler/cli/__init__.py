@@ -47,7 +47,7 @@ def main() -> NoReturn:
             _silence(stream)
     if code == Interrupted.exit_code:
         os._exit(code)  # a normal exit would wait for threads that hang
-    gc.freeze()  # else Python searches all objects for cycles once more, a fifth of a second after boto3 was loaded
+    gc.freeze()  # else Python searches all objects for cycles once more, a fifth of a second after botocore was loaded
     sys.exit(code)
 
 

@@ -115,7 +115,7 @@ def _check_request(request: DoctorRequest) -> None:
 def _path_checks(path: BundlePath, request: DoctorRequest) -> Iterator[Check]:
     if isinstance(path, Path):
         return _folder_checks(path, is_scratch=not request.paths)
-    from bundler.commands.s3_checks import s3_checks  # boto3 is slow to load
+    from bundler.commands.s3_checks import s3_checks  # botocore is slow to load
 
     return s3_checks(path, now_seconds=request.now_seconds, clear_after_days=request.clear_uploads_days)
 

@@ -12,6 +12,7 @@ from bundler.bundle.chunk import groups_of
 from bundler.bundle.reader import Bundle
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
+from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Unavailable
@@ -22,7 +23,7 @@ from bundler.importing.surveyed import Surveyed, forgiven
 from bundler.importing.whole import with_whole_graphs
 from bundler.system.durable_files import check_space
 from bundler.texts import text
-from bundler.transfer import BlobCopy, Copied, Destination, copy_blobs, copy_groups, counting
+from bundler.transfer import SMALL_BLOB_BYTES, BlobCopy, Copied, Destination, copy_blobs, copy_groups, counting
 
 
 @frozen
@@ -127,7 +128,7 @@ def copy_wanted(
     }
     copies = (
         copy_of(bundle, each.number, each.destinations, first.get(each.number, ""), each.source or source)
-        for each in sorted(shipments, key=lambda each: -descriptors[each.number].size_bytes)
+        for each in sorted(shipments, key=lambda each: _turn(bundle, descriptors[each.number]))
     )
     whole = {each.image.reference: each for each in images}
     tally = Tally(
@@ -166,6 +167,16 @@ def _shipments(
             elif number not in passed:
                 shared.setdefault(number, []).append(destination)
     return [*(_Shipment(number, tuple(destinations)) for number, destinations in shared.items()), *own]
+
+
+def _turn(bundle: Bundle, descriptor: Descriptor) -> tuple[int, tuple[int, ...]]:
+    """When a blob is sent: large ones first, the largest of them first; small ones in the order of their places.
+
+    Neighbours are read with one request from S3, and without a seek from a disc.
+    """
+    if descriptor.size_bytes >= SMALL_BLOB_BYTES:
+        return -descriptor.size_bytes, ()
+    return 0, bundle.place(descriptor)
 
 
 def _by_chunks(bundle: Bundle, copies: Iterable[BlobCopy]) -> list[list[BlobCopy]]:

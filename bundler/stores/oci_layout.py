@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from bundler.core import oci, strict_json
 from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import ALGORITHMS, Digest
-from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
+from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES, PIECE_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
@@ -25,6 +25,7 @@ from bundler.stores.held_images import Choice, HeldImage
 from bundler.stores.layout_attachments import LayoutAttachments, find_attachments
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
 from bundler.stores.layout_names import held_images
+from bundler.system.direct_file import DirectFile
 from bundler.system.durable_files import closing_file, sync_folder, write_all
 from bundler.system.files import forget, pieces_of, read_whole
 from bundler.system.files_within import FilesWithin
@@ -364,8 +365,8 @@ class LayoutFolderSink:
         return hasher.hexdigest() == descriptor.digest.encoded
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Writes a blob."""
-        self._write(descriptor.digest.path, pieces)
+        """Writes a blob; a large one as `DirectFile` does."""
+        self._write(descriptor.digest.path, pieces, descriptor.size_bytes)
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
         """Writes a manifest, as a blob."""
@@ -443,7 +444,7 @@ class LayoutFolderSink:
 
         self._write(path, whole())
 
-    def _write(self, path: str, pieces: Pieces) -> None:
+    def _write(self, path: str, pieces: Pieces, size_bytes: int = 0) -> None:
         self._has_new_blobs = self._has_new_blobs or path != INDEX
         target = self._root / path
         temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
@@ -454,8 +455,11 @@ class LayoutFolderSink:
             raise LocalStorage.unwritable(error, str(target)) from error
         try:
             with closing_file(descriptor, what=str(target)):
-                for piece in pieces:
-                    write_all(descriptor, piece, what=str(target))
+                if size_bytes > PIECE_BYTES:
+                    _write_directly(descriptor, pieces, size_bytes, what=str(target))
+                else:
+                    for piece in pieces:
+                        write_all(descriptor, piece, what=str(target))
                 os.fsync(descriptor)
             os.rename(temporary, target)
         except OSError as error:
@@ -463,6 +467,17 @@ class LayoutFolderSink:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _write_directly(descriptor: int, pieces: Pieces, size_bytes: int, *, what: str) -> None:
+    """Writes pieces from the start of a file on."""
+    file, end = DirectFile(what=what), 0
+    try:
+        for piece in pieces:
+            begin, end = end, end + len(piece)
+            file.write(descriptor, [piece], begin, is_last=end >= size_bytes)
+    finally:
+        file.end()
 
 
 def _is_own(name: str) -> bool:

@@ -127,6 +127,23 @@ def test_a_bundle_in_s3_has_the_bytes_of_one_in_a_folder(run, front, weed, sourc
     assert (differs.code, weed.objects(f"{prefix}/test") == in_folder) == (2, True)
 
 
+def test_small_reads_share_a_request_and_no_byte_is_copied_on_its_way(
+    run, front, there, in_folder, keys, tmp_path, monkeypatch
+):
+    def copies(*_: object) -> int:
+        raise AssertionError("it makes new bytes for each piece")
+
+    monkeypatch.setattr("botocore.response.StreamingBody.readinto", copies)
+    imported = run("import", there, "--trust", keys[1], "--to", f"oci:{tmp_path / 'layout'}")
+    assert imported.code == 0, imported.err
+    requests = [(method, path.rpartition("/")[2]) for method, path in front.requests]
+    assert requests.count(("GET", chunk_of(in_folder))) <= 6, "nine blobs and files, some of them read twice"
+    assert [name for method, name in requests if method == "HEAD"] == [chunk_of(in_folder)], "small files are read"
+    blobs = list((tmp_path / "layout/blobs/sha256").iterdir())
+    assert max(blob.stat().st_size for blob in blobs) > 1 << 20, "one of them is written without the page cache"
+    assert all(hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name for blob in blobs)
+
+
 def test_a_bundle_in_s3_is_a_base_and_a_side_of_a_comparison(run, source, there, keys, prefix, target, tmp_path):
     key, public = keys
     images.simple("new", 300_000).write_layout(tmp_path / "layout", "new:1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from bundler.core.s3_path import S3Path
@@ -53,6 +54,10 @@ class NoUpload(NotFound):
     """There is no multipart upload of this id any more."""
 
 
+class PastTheEnd(Damaged):
+    """The object is too short for a range; an empty one has no range at all."""
+
+
 class ObjectChanged(Refused):
     """A condition of a request failed: there is an object already, or another one than before."""
 
@@ -75,11 +80,7 @@ def talking(path: S3Path | None) -> Generator[None, None, None]:
             hint="name its CA with AWS_CA_BUNDLE, or with ca_bundle in ~/.aws/config",
         ) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
-        raise Unavailable(
-            text("the connection to S3 failed: {name}", name=type(error).__name__),
-            subject=where,
-            hint="check AWS_ENDPOINT_URL_S3 and the network, then run the same command again",
-        ) from error
+        raise _broken(error, where) from error
     except exceptions.IncompleteReadError as error:
         raise Unavailable("S3 ended its answer early", subject=where, hint="run the same command again") from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
@@ -99,6 +100,23 @@ def talking(path: S3Path | None) -> Generator[None, None, None]:
         raise Misuse(
             "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is not an address", subject=where, hint="give https://HOST[:PORT]"
         ) from error
+
+
+@contextmanager
+def breaking(path: S3Path) -> Generator[None, None, None]:
+    """Turns the errors of a connection, which is read without botocore, into ours."""
+    try:
+        yield
+    except (OSError, HTTPException) as error:
+        raise _broken(error, str(path)) from error
+
+
+def _broken(error: Exception, where: str | None) -> Unavailable:
+    return Unavailable(
+        text("the connection to S3 failed: {name}", name=type(error).__name__),
+        subject=where,
+        hint="check AWS_ENDPOINT_URL_S3 and the network, then run the same command again",
+    )
 
 
 def senseless(where: str | None) -> Damaged:
@@ -151,7 +169,7 @@ def _answered(error: ClientError, path: S3Path | None) -> BundlerError:
     if code in _TAKEN:
         return ObjectChanged("there is another object of this key", subject=where, said=said)
     if code in ("416", "InvalidRange"):
-        return Damaged("the object is shorter than it was", subject=where, said=said, hint="copy this file again")
+        return PastTheEnd("the object is shorter than it was", subject=where, said=said, hint="copy this file again")
     if code in _BAD_BYTES:
         return Damaged("S3 got other bytes than were sent", subject=where, said=said, hint="run the same command again")
     if code in _OTHER_REGION:

@@ -1,4 +1,4 @@
-"""Talks to S3 by boto3 (the extra ``image-bundler[s3]``). `bundler.bundle.s3.botocore_errors` maps its errors to ours.
+"""Talks to S3 by botocore, of the extra ``image-bundler[s3]``. `bundler.bundle.s3.botocore_errors` has its errors.
 
 Credentials, profiles, endpoints, proxies and CA bundles are found as the AWS tools find them, by botocore, and stay in
 it: nothing of them is in a value, a message or a log of ours. Requests are retried here alone, by botocore's standard
@@ -14,22 +14,24 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from http.client import HTTPResponse
 from typing import Any
 
-from bundler import __version__
-from bundler.bundle.s3.botocore_errors import SAID_CHARACTERS, NoObject, NoUpload, ObjectChanged, senseless, talking
+from bundler.bundle.s3.botocore_errors import (
+    SAID_CHARACTERS,
+    NoObject,
+    NoUpload,
+    ObjectChanged,
+    breaking,
+    senseless,
+    talking,
+)
 from bundler.core.frozen import frozen
 from bundler.core.limits import FOLDER_ENTRIES, S3_PAGES, S3_PARTS
 from bundler.core.s3_path import S3Path
 from bundler.core.s3_uploads import Upload
 from bundler.errors import Damaged, Misuse
 from bundler.texts import text
-
-_ATTEMPTS = 6
-"""The attempts of one request, unless AWS_MAX_ATTEMPTS or the profile says another number: about a minute."""
-_CONNECT_SECONDS = 20
-_READ_SECONDS = 60
-_CONNECTIONS = 64
 
 
 @frozen
@@ -64,6 +66,7 @@ class ObjectStream:
         self.facts = facts
         self._path = path
         self._body = body
+        self._arriving = _arriving(body)
 
     def read_into(self, view: memoryview) -> int:
         """Fills a view as far as the stream goes on; returns the number of bytes.
@@ -72,7 +75,13 @@ class ObjectStream:
             Unavailable: The connection broke.
         """
         with talking(self._path):
-            return int(self._body.readinto(view))
+            if self._arriving is None:
+                return int(self._body.readinto(view))
+            with breaking(self._path):
+                count = self._arriving.readinto(view)
+            if self._arriving.isclosed():
+                self._body._raw_stream.release_conn()
+            return count
 
     def close(self) -> None:
         """Closes the connection, if bytes are left in it."""
@@ -80,11 +89,24 @@ class ObjectStream:
             self._body.close()
 
 
+def _arriving(body: Any) -> HTTPResponse | None:
+    """The answer below a body, which puts bytes into a buffer; None for a body that changes or checks its bytes.
+
+    The body itself takes new memory for each piece, and copies it: as much work as receiving the bytes.
+    """
+    from botocore.response import StreamingBody
+
+    answer = getattr(getattr(body, "_raw_stream", None), "_original_response", None)
+    if type(body) is not StreamingBody or not isinstance(answer, HTTPResponse):
+        return None
+    return answer if answer.length and not answer.chunked else None
+
+
 class S3Client:
     """The requests that bundles need. Thread-safe."""
 
     def __init__(self, client: Any) -> None:
-        """Takes a client of boto3, which is thread-safe."""
+        """Takes a client of botocore, which is thread-safe."""
         self._client = client
 
     def close(self) -> None:
@@ -314,30 +336,13 @@ def s3_client() -> S3Client:
 @cache
 def _made() -> S3Client:
     try:
-        import boto3.session
-        from botocore.config import Config
+        from bundler.bundle.s3.session import new_client
     except ImportError as error:
         raise Misuse(
-            "s3:// needs boto3, which is not installed", hint="install it with: pip install 'image-bundler[s3]'"
+            "s3:// needs botocore, which is not installed", hint="install it with: pip install 'image-bundler[s3]'"
         ) from error
     with talking(None):
-        session = boto3.session.Session()
-        retries: dict[str, object] = {"mode": "standard"}
-        if session._session.get_config_variable("max_attempts") is None:
-            retries["total_max_attempts"] = _ATTEMPTS
-        config = Config(
-            retries=retries,
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            max_pool_connections=_CONNECTIONS,
-            user_agent_extra=f"bundler/{__version__}",
-            # Older stores refuse the checksums that newer clients send by default; parts have our SHA-256 instead.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            # The SHA-256 of a part is a signed header already: hashing it once more proves nothing.
-            s3={"payload_signing_enabled": False},
-        )
-        return S3Client(session.client("s3", config=config))
+        return S3Client(new_client())
 
 
 def forget_client() -> None:

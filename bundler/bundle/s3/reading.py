@@ -1,15 +1,17 @@
 """Reads the objects of bundles: a file in S3 is read by Range, in order, with one answer for many reads.
 
 The network fetches ahead by itself: an answer goes on to the end of what will be read, and waits in the buffers of the
-connection. A reader that leaves the order begins a new answer. A connection that breaks is opened again at the byte
-where it broke. The object must stay the same while it is open: its entity tag is a condition of each further request.
+connection. A reader that leaves the order begins a new answer. Small reads share one, see `bundler.bundle.near_reads`.
+A connection that breaks is opened again at the byte where it broke. The object must stay the same while it is open: its
+entity tag is a condition of each further request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bundler.bundle.s3.botocore_errors import NoObject
+from bundler.bundle.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads
+from bundler.bundle.s3.botocore_errors import NoObject, PastTheEnd
 from bundler.bundle.s3.client import ObjectFacts, Objects, ObjectStream, s3_client
 from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, Damaged, Incomplete, Unavailable
@@ -26,15 +28,17 @@ class S3File:
 
     descriptor: int | None = None
 
-    def __init__(self, path: S3Path, *, end: int | None = None) -> None:
+    def __init__(self, path: S3Path, *, end: int | None = None, near: NearReads | None = None) -> None:
         """Opens nothing yet.
 
         Args:
             path: The object.
             end: The offset at which reading will end; None for the end of the object.
+            near: The reads that a small one may share a request with.
         """
         self._path = path
         self._end = end
+        self._near = near
         self._facts: ObjectFacts | None = None
         self._stream: ObjectStream | None = None
         self._position = 0
@@ -50,6 +54,8 @@ class S3File:
 
     def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
         """As `bundler.core.protocols.OpenFile.read_into`."""
+        if self._near is not None and self._read_near(self._near, buffers, offset_bytes, what):
+            return
         for buffer in buffers:
             self._fill(memoryview(buffer), offset_bytes, what)
             offset_bytes += len(buffer)
@@ -59,6 +65,39 @@ class S3File:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
+
+    def size_at_start(self, *, what: str) -> int:
+        """As `size`, with the request that also begins to send the object."""
+        try:
+            self._stream_at(0, 0, what)
+        except PastTheEnd:  # an empty object has no range
+            self._facts = None
+        return self.size(what=what)
+
+    def _read_near(
+        self, near: NearReads, buffers: Sequence[bytearray | memoryview], offset_bytes: int, what: str
+    ) -> bool:
+        """Reads all that will be read with its neighbours; False if it is not small, or not there."""
+        end = offset_bytes + sum(map(len, buffers))
+        if self._stream is not None or end != self._end or end - offset_bytes > SMALL_READ_BYTES:
+            return False
+
+        def fetch(begin: int) -> bytearray:
+            window = S3File(self._path, end=begin + WINDOW_BYTES)
+            try:
+                window._stream_at(begin, begin, what)
+                content = bytearray(min(WINDOW_BYTES, window.size(what=what) - begin))
+                window.read_into([content], begin, what=what)
+                return content
+            finally:
+                window.close()
+
+        found = near.read(self._path, offset_bytes, end, fetch)
+        if found is None:
+            return False
+        for buffer in buffers:
+            buffer[:], found = found[: len(buffer)], found[len(buffer) :]
+        return True
 
     def _fill(self, view: memoryview, offset_bytes: int, what: str) -> None:
         breaks = 0
@@ -130,7 +169,7 @@ def read_object(path: S3Path, limit_bytes: int) -> bytes:
     """
     file = S3File(path, end=limit_bytes + 1)
     try:
-        size_bytes = file.size(what=str(path))
+        size_bytes = file.size_at_start(what=str(path))
         if size_bytes > limit_bytes:
             raise Damaged(
                 "the file is too large",

@@ -45,9 +45,9 @@ def test_what_is_no_place_is_refused():
         local(bundle_path("s3://abc/x"))
 
 
-def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.setitem(sys.modules, "boto3.session", None)
+def test_without_botocore_the_command_that_installs_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    monkeypatch.delitem(sys.modules, "bundler.bundle.s3.session", raising=False)
     client.forget_client()
     with raises(Misuse, hint="install it with: pip install 'image-bundler[s3]'"):
         client.s3_client()

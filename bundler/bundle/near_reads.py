@@ -1,0 +1,68 @@
+"""The bytes around small reads of objects in S3, for the next ones: manifests and small layers are neighbours.
+
+A request takes as long as a MiB does. Nothing is given twice: the second one to ask may not believe the bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bundler.core.s3_path import S3Path
+
+SMALL_READ_BYTES = 256 << 10
+"""The largest read that others share the request of."""
+_STEP_BYTES = 1 << 20
+"""Windows begin at multiples of this, so that reads in any order share one."""
+WINDOW_BYTES = _STEP_BYTES + SMALL_READ_BYTES
+"""A window has all of each small read that begins in its step."""
+_WINDOWS = 8
+
+
+@dataclass(slots=True)
+class _Window:
+    """Bytes of an object from an offset on, and the offsets in the object of the reads that have had theirs."""
+
+    path: S3Path
+    begin: int
+    given: set[int] = field(default_factory=set)
+    content: bytes | bytearray | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def can_give(self, path: S3Path, begin: int) -> bool:
+        return path == self.path and begin // _STEP_BYTES * _STEP_BYTES == self.begin and begin not in self.given
+
+
+class NearReads:
+    """The windows of one bundle. Thread-safe: a read waits for a window that another one requests."""
+
+    def __init__(self) -> None:
+        """Has none yet."""
+        self._windows: deque[_Window] = deque(maxlen=_WINDOWS)
+        self._lock = threading.Lock()
+
+    def read(self, path: S3Path, begin: int, end: int, fetch: Callable[[int], bytes | bytearray]) -> memoryview | None:
+        """Returns the bytes between two offsets of an object; None if it is shorter.
+
+        Args:
+            path: The object.
+            begin: The first offset.
+            end: The offset after the last byte, at most `SMALL_READ_BYTES` later.
+            fetch: Returns the window at an offset.
+
+        Raises:
+            BundlerError: That of ``fetch``.
+        """
+        with self._lock:
+            window = next((each for each in self._windows if each.can_give(path, begin)), None)
+            if window is None:
+                window = _Window(path, begin // _STEP_BYTES * _STEP_BYTES)
+                self._windows.append(window)
+            window.given.add(begin)
+        with window.lock:
+            if window.content is None:
+                window.content = fetch(window.begin)
+            found = memoryview(window.content)[begin - window.begin : end - window.begin]
+        return found if len(found) == end - begin else None

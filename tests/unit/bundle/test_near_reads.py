@@ -1,0 +1,89 @@
+"""Small reads near each other share a request, and none is given the same bytes twice."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+
+from bundler.bundle.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads
+from bundler.core.s3_path import S3Path
+from bundler.errors import Unavailable
+
+CONTENT = random.Random(1).randbytes(WINDOW_BYTES + 5000)
+STEP = WINDOW_BYTES - SMALL_READ_BYTES
+PATH, OTHER = S3Path.parse("s3://abc/x"), S3Path.parse("s3://abc/y")
+
+
+class Fetches:
+    """Counts what is fetched."""
+
+    def __init__(self) -> None:
+        self.begins: list[int] = []
+
+    def __call__(self, begin: int) -> bytes:
+        self.begins.append(begin)
+        return CONTENT[begin : begin + WINDOW_BYTES]
+
+
+def test_neighbours_are_fetched_once_and_other_places_by_themselves():
+    near, fetch = NearReads(), Fetches()
+    for begin, end in ((100, 200), (50, 100), (200, 4000), (STEP - 1, STEP - 1 + SMALL_READ_BYTES)):
+        assert near.read(PATH, begin, end, fetch) == CONTENT[begin:end]
+    assert fetch.begins == [0]
+    assert near.read(PATH, STEP, STEP + 9, fetch) == CONTENT[STEP : STEP + 9]
+    assert near.read(OTHER, 100, 200, fetch) == CONTENT[100:200]
+    assert fetch.begins == [0, STEP, 0]
+
+
+def test_the_same_bytes_are_fetched_again_because_they_were_wrong():
+    near, fetch = NearReads(), Fetches()
+    for _ in range(3):
+        assert near.read(PATH, 100, 200, fetch) == CONTENT[100:200]
+    assert fetch.begins == [0, 0, 0]
+
+
+def test_an_object_that_ends_early_gives_nothing_and_an_error_is_asked_for_again():
+    near, fetch = NearReads(), Fetches()
+    assert near.read(PATH, len(CONTENT) - 10, len(CONTENT) + 1, fetch) is None
+
+    def broken(begin: int) -> bytes:
+        raise Unavailable("the connection broke")
+
+    with pytest.raises(Unavailable):
+        near.read(OTHER, 0, 10, broken)
+    assert near.read(OTHER, 20, 30, fetch) == CONTENT[20:30], "the window is still empty"
+    assert near.read(OTHER, 0, 10, fetch) == CONTENT[:10]
+
+
+def test_threads_wait_for_the_window_that_one_of_them_fetches():
+    near, fetch, entered, go = NearReads(), Fetches(), threading.Event(), threading.Event()
+
+    def slowly(begin: int) -> bytes:
+        entered.set()
+        assert go.wait(30)
+        return fetch(begin)
+
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(near.read(PATH, 0, 10, slowly)))]
+    threads[0].start()
+    assert entered.wait(30)
+    threads += [
+        threading.Thread(target=lambda n=n: found.append(near.read(PATH, n, n + 10, slowly))) for n in (10, 20, 30)
+    ]
+    for thread in threads[1:]:
+        thread.start()
+    go.set()
+    for thread in threads:
+        thread.join(30)
+    assert (len(found), fetch.begins) == (4, [0])
+
+
+def test_only_a_few_windows_are_kept():
+    near, fetch = NearReads(), Fetches()
+    for number in range(20):
+        near.read(S3Path.parse(f"s3://abc/{number}"), 0, 10, fetch)
+    near.read(S3Path.parse("s3://abc/19"), 10, 20, fetch)
+    near.read(S3Path.parse("s3://abc/0"), 10, 20, fetch)
+    assert len(fetch.begins) == 21
