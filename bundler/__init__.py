@@ -240,6 +240,7 @@ if TYPE_CHECKING:
         Unreachable as Unreachable,
         Untrusted as Untrusted,
     )
+    from bundler.exporting.doctor import ExportDoctorRequest as ExportDoctorRequest, doctor_export as doctor_export
     from bundler.exporting.export import export as export
     from bundler.exporting.images import (
         ImagesRequest as ImagesRequest,
@@ -371,7 +372,7 @@ if TYPE_CHECKING:
     from bundler.standing.status import status as status
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
-    from bundler.transports.parsing import parse_target as parse_target
+    from bundler.transports.parsing import names_transport as names_transport, parse_target as parse_target
     from bundler.views.html.reports import Reportable as Reportable, ReportResult as ReportResult
     from bundler.workers import Cancellation as Cancellation
 
@@ -441,7 +442,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.scan.record": ("ScanRecord",),
     "bundler.core.scan.verdict": ("Severity",),
     "bundler.core.scan.waivers": ("Waiver",),
-    "bundler.transports.parsing": ("parse_target",),
+    "bundler.transports.parsing": ("names_transport", "parse_target"),
     "bundler.stores.hosts": ("NetworkOptions",),
     "bundler.stores.credentials": ("Credentials",),
     "bundler.bundle.reader": ("Bundle",),
@@ -544,6 +545,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.search": ("FoundImage",),
+    "bundler.exporting.doctor": ("ExportDoctorRequest", "doctor_export"),
     "bundler.core.standing": ("Standing", "RepositoryStanding"),
     "bundler.core.drift": ("ImageDrift", "WantedImage", "PartFault"),
     "bundler.standing.check": ("check",),

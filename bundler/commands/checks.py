@@ -30,12 +30,14 @@ class Check:
         state: The result.
         found: The finding in words; may be empty if ``error`` says it.
         error: The problem and the next step.
+        about: The registry that it is about, if several may be checked; else empty.
     """
 
     name: str
     state: State
     found: str
     error: BundlerError | None = None
+    about: str = ""
 
 
 def ok(name: str, found: str) -> Check:

@@ -93,7 +93,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
         checks += _path_checks(path, request)
     is_about_s3 = bool(request.paths) and all(isinstance(path, S3Path) for path in request.paths)
     if registry is None and (request.target is not None or not is_about_s3):  # a registry and S3 need no daemon
-        checks.append(_daemon(is_wanted=request.target is not None))
+        checks.append(daemon_check(is_wanted=request.target is not None))
     return DoctorResult(tuple(checks))
 
 
@@ -215,7 +215,8 @@ def judged_files(called: str, room: probe.Room) -> Check:
     return ok("files", text("{where}, files of any size", where=where) if mount else where)
 
 
-def _daemon(*, is_wanted: bool) -> Check:
+def daemon_check(*, is_wanted: bool) -> Check:
+    """The check of the Docker daemon; one that does not answer is a failure only if it is wanted."""
     try:
         facts = Daemon(timeout_seconds=int(probe.WAIT_SECONDS)).facts
     except BundlerError as error:

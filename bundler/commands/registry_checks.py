@@ -7,7 +7,7 @@ later checks pointless they are skipped, so that the first cause is easy to see.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -40,12 +40,15 @@ _DAY_SECONDS = 86400
 _REPOSITORY = "bundler-doctor"
 
 
+Steps = Sequence[tuple[str, Callable[[], Check], str]]
+
+
 def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
-    """Makes the checks of a registry. A check that needs one that failed is skipped, with the cause.
+    """Makes the checks of a registry.
 
     Rights are not checked with credentials that were just refused: some registries lock accounts after some attempts.
     """
-    steps: tuple[tuple[str, Callable[[], Check], str], ...] = (
+    steps: Steps = (
         ("proxy", visit.proxy, ""),
         ("name", visit.name, ""),
         ("tcp", visit.tcp, "name"),
@@ -58,6 +61,15 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
         ("upload", visit.upload, "push"),
         ("body", visit.body, "registry"),
     )
+    return made(steps)
+
+
+def made(steps: Steps) -> Iterator[Check]:
+    """Makes checks. One that needs a check that failed is skipped, with the cause.
+
+    Args:
+        steps: For each check its name, its question, and the name of the check that it needs, if any.
+    """
     causes: dict[str, str] = {}
     for name, ask, needed in steps:
         if needed in causes:

@@ -11,6 +11,7 @@ from bundler.core.registry_kind import QUAY
 from bundler.errors import BundlerError, Damaged, NotFound, Refused
 from bundler.stores.answer_headers import length_of, media_type_of
 from bundler.stores.http import Answer, error_of, facts_of, is_page, no_registry
+from bundler.stores.pull_limit import PullLimit, pull_limit_of
 from bundler.stores.repository_place import RepositoryPlace
 
 _GENERIC_TYPES = frozenset(
@@ -73,6 +74,13 @@ class Manifests:
         if answer.status == 200 and digest and size:
             return Descriptor(media_type_of(answer), Digest.parse(digest), size)
         return self._find_by_get(name)
+
+    def pull_limit(self, name: str) -> PullLimit | None:
+        """Returns the limit for pulls that the registry states; None if it states none. Counts as no pull itself."""
+        answer = self._place.head(
+            f"{self._place.path}/manifests/{name}", called=self._place.called(name), headers={"Accept": oci.ACCEPT}
+        )
+        return pull_limit_of(answer.headers) if answer is not None else None
 
     def put(self, descriptor: Descriptor, content: bytes) -> None:
         """Pushes a manifest by its digest, and checks that the registry has not kept a damaged one."""

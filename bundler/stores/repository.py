@@ -12,6 +12,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Obtained, Pieces
 from bundler.stores.answer_headers import media_type_of
 from bundler.stores.http import error_of, facts_of, no_registry
+from bundler.stores.pull_limit import PullLimit
 from bundler.stores.referrers import AttachmentTags, ReferrersApi, TaggedManifests, attachments_of
 from bundler.stores.registry import Registry
 from bundler.stores.registry_blobs import Blobs
@@ -107,6 +108,10 @@ class Repository:
     def find(self, name: str) -> Descriptor | None:
         """Returns the same for a destination, with its size; None if it does not exist."""
         return self._manifests.find(name)
+
+    def pull_limit(self, name: str) -> PullLimit | None:
+        """Returns the limit for pulls that the registry states of a tag or digest; None if it states none."""
+        return self._manifests.pull_limit(name)
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """Returns a manifest, verified by its digest."""

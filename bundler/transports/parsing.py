@@ -34,6 +34,11 @@ def parse_image(text: str) -> SourceLocation:
     return transport_of(prefix).parse_image(prefix, text.removeprefix(prefix))
 
 
+def names_transport(text: str) -> bool:
+    """True if a text begins with a transport, as the location of an image does and a path does not."""
+    return bool(prefix_of(text))
+
+
 def parse_target(text: str) -> TargetLocation:
     """Reads a destination.
 

@@ -24,7 +24,11 @@ def lines(result: DoctorResult, *, is_brief: bool) -> list[str]:
     shown = [check for check in result.checks if not is_brief or check.state in acted_on]
     width = max((columns(translated(check.name)) for check in result.checks), default=0)
     found: list[str] = []
+    about = ""
     for check in shown:
+        if check.about != about:
+            about = check.about
+            found += [*([""] if found else []), *([escaped(about)] if about else [])]
         state = padded(translated(_WORDS[check.state]), _STATE_COLUMNS)
         found.append(f"{state}  {padded(translated(check.name), width)}  {escaped(_found_words(check))}")
         if check.error and check.state in acted_on:

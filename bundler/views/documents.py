@@ -612,6 +612,7 @@ def doctor_document(result: DoctorResult) -> Document:
                 "state": check.state.value,
                 "found": check.found,
                 "error": error_document(check.error) if check.error else None,
+                "about": check.about or None,
             }
             for check in result.checks
         ],
