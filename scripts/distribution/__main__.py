@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import changelog
 from packaging.utils import parse_wheel_filename
 
-from distribution.deb import ARCHITECTURES, build_deb
+from distribution.deb import ARCHITECTURES, SHELLS, Papers, build_deb
 from distribution.image import build_image
 from distribution.pyz import build_pyz
 from distribution.sbom import write_sbom
@@ -124,10 +126,10 @@ def _build_from_wheels(request: Request, version: str, made: Path) -> None:
         "deb": lambda libraries, machine: build_deb(
             libraries.parents[2],
             made / "deb" / f"image-bundler_{version}_{ARCHITECTURES[machine]}.deb",
+            _papers(libraries, version),
             version=version,
             machine=machine,
             epoch=request.epoch,
-            manual=(libraries / "bundler/bundler.1").read_bytes(),
         ),
         "image": lambda libraries, machine: build_image(
             libraries,
@@ -147,6 +149,17 @@ def _build_from_wheels(request: Request, version: str, made: Path) -> None:
             for kind in kinds:
                 print(f"{kind} for {machine}", file=sys.stderr)
                 builders[kind](libraries, machine)
+
+
+def _papers(libraries: Path, version: str) -> Papers:
+    completions = {
+        shell: subprocess.run(
+            [sys.executable, "-m", "bundler", "completion", shell], cwd=ROOT, capture_output=True, check=True, text=True
+        ).stdout
+        for shell in SHELLS
+    }
+    notes = changelog.release(changelog.CHANGELOG.read_text(), version).notes
+    return Papers((libraries / "bundler/bundler.1").read_bytes(), completions, notes)
 
 
 def _refuse_foreign(output: Path) -> None:

@@ -319,12 +319,69 @@ def distribution(monkeypatch) -> None:
 def test_the_package_of_debian_has_the_command_and_its_manual_and_leaves_other_files_alone(
     distribution, libraries, tmp_path
 ):
-    from distribution.deb import build_deb
-
-    shutil.copytree(libraries, tmp_path / "root/usr/lib/bundler")
-    package = tmp_path / "x.deb"
-    build_deb(tmp_path / "root", package, version="0.2.0", machine=MACHINE, epoch="1700000000", manual=b".TH X 1\n")
+    package = small_package(tmp_path, libraries, "0.2.0")
     use_package(package, tmp_path / "there")
+    log = run("gzip", "-dc", tmp_path / "there/usr/share/doc/image-bundler/changelog.gz").stdout
+    assert log.startswith("image-bundler (0.2.0) unstable; urgency=medium\n\n  * Export: more (docs).\n")
+    assert log.endswith(">  Tue, 14 Nov 2023 22:13:20 -0000\n")
+    shells = {
+        "bash-completion/completions/bundler",
+        "zsh/vendor-completions/_bundler",
+        "fish/vendor_completions.d/bundler.fish",
+    }
+    assert {(tmp_path / "there/usr/share" / name).read_text() for name in shells} == {"# bash", "# zsh", "# fish"}
+
+
+def small_package(place: Path, libraries: Path, version: str) -> Path:
+    from distribution.deb import SHELLS, Papers, build_deb
+
+    root = place / f"root-{version}"
+    shutil.copytree(libraries, root / "usr/lib/bundler")
+    papers = Papers(
+        b".TH X 1\n", {shell: f"# {shell}" for shell in SHELLS}, "### Added\n\n- **Export**: more ([docs](x)).\n"
+    )
+    build_deb(root, place / f"{version}.deb", papers, version=version, machine=MACHINE, epoch="1700000000")
+    return place / f"{version}.deb"
+
+
+LIFE = """
+set -eu
+mkdir {place}/layer && mount -t tmpfs tmpfs {place}/layer
+for folder in usr var etc; do
+  mkdir {place}/layer/$folder {place}/layer/$folder.work
+  mount -t overlay -o lowerdir=/$folder,upperdir={place}/layer/$folder,workdir={place}/layer/$folder.work none /$folder
+done
+{fast}
+dpkg --no-triggers -i {old}
+bundler --version
+test -d /usr/lib/bundler/bundler/__pycache__
+for folder in .config .local/state .cache; do mkdir -p "$HOME/$folder/bundler"; touch "$HOME/$folder/bundler/mine"; done
+dpkg --no-triggers -i {new}
+dpkg-query -f '${{Version}} ${{Conffiles}}\n' -W image-bundler
+bundler --version
+dpkg --no-triggers -P image-bundler
+for path in lib/bundler bin/bundler share/doc/image-bundler share/man/man1/bundler.1.gz; do
+  [ ! -e /usr/$path ] || exit 1
+done
+"""
+"""Real dpkg on this machine's own system, of which nobody else sees the changes."""
+
+
+def test_an_upgrade_and_a_removal_leave_the_data_of_people_and_nothing_of_the_package(
+    distribution, libraries, tmp_path
+):
+    require("unshare", "dpkg")
+    old, new = (small_package(tmp_path, libraries, version) for version in ("0.2.0", "0.2.1"))
+    (tmp_path / "home").mkdir()
+    fast = "" if IS_FULL else "rm -f /usr/bin/py3compile /usr/bin/py3clean"  # as where they are missing, and faster
+    script = LIFE.format(place=tmp_path, old=old, new=new, fast=fast)
+    done = run(
+        "unshare", "-n", "-m", "sh", "-c", script, PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=str(tmp_path / "home")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\n0.2.1 \n" in done.stdout, "there are no conffiles"
+    left = {path.relative_to(tmp_path / "home").as_posix() for path in (tmp_path / "home").rglob("*") if path.is_file()}
+    assert left == {f"{folder}/bundler/mine" for folder in (".config", ".local/state", ".cache")}
 
 
 def use_package(package: Path, place: Path) -> None:
