@@ -53,6 +53,7 @@ image-bundler: unstripped-binary-or-object
 image-bundler: embedded-library
 # The project has no public address.
 image-bundler: bogus-mail-host
+image-bundler: bogus-mail-host-in-debian-changelog
 """
 COMMAND = """\
 #!/usr/bin/python3 -I

@@ -28,6 +28,8 @@ _LEFT_OUT = re.compile(
     r"|usr/s?bin/(dpkg|update-|deb)|.*/(__pycache__|pydoc_data)(/|$)"
 )
 """The parts of packages that no container needs. Files of ``etc`` would name this machine, and the host of an index."""
+_USERS = b"root:x:0:0:root:/root:/bin/false\nbundler:x:65532:65532:bundler:/tmp:/bin/false\n"
+_GROUPS = b"root:x:0:\nbundler:x:65532:\n"
 _FOLDERS = ("var", "var/tmp", "work")
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 _OTHER_PYTHON = re.compile(r"\.cpython-(\d+)-")
@@ -57,13 +59,24 @@ def write_image(target: Path, layers: Iterable[list[Member]], *, version: str, a
     contents = [_tar(members, epoch) for members in layers]
     blobs = [gzip.compress(content, mtime=0) for content in contents]
     created = _iso(epoch)
+    labels = {
+        f"org.opencontainers.image.{name}": value
+        for name, value in {
+            "created": created,
+            "description": "Carries container images across air gaps",
+            "licenses": "Apache-2.0",
+            "title": "bundler",
+            "version": version,
+        }.items()
+    }
     config = _json(
         {
             "architecture": architecture,
             "config": {
                 "Entrypoint": ["/usr/bin/bundler"],
-                "Env": ["PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/root", f"SSL_CERT_FILE=/{_CERTIFICATES}"],
-                "Labels": {"org.opencontainers.image.title": "bundler", "org.opencontainers.image.version": version},
+                "Env": ["PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/tmp", f"SSL_CERT_FILE=/{_CERTIFICATES}"],
+                "Labels": labels,
+                "User": "65532:65532",
                 "WorkingDir": "/work",
             },
             "created": created,
@@ -78,6 +91,7 @@ def write_image(target: Path, layers: Iterable[list[Member]], *, version: str, a
             "mediaType": _MANIFEST,
             "config": _descriptor(_CONFIG, config),
             "layers": [_descriptor(_LAYER, blob) for blob in blobs],
+            "annotations": labels,
         }
     )
     name = f"bundler:{version}"
@@ -126,7 +140,7 @@ def _base_members(content: bytes) -> Iterator[Member]:
     for name in _FOLDERS:
         yield _folder(name, mode=0o1777 if name == "var/tmp" else 0o755), b""
     yield _file(_CERTIFICATES, len(certificates)), certificates
-    for name, text in (("etc/passwd", b"root:x:0:0:root:/root:/bin/false\n"), ("etc/group", b"root:x:0:\n")):
+    for name, text in (("etc/passwd", _USERS), ("etc/group", _GROUPS)):
         yield _file(name, len(text)), text
 
 

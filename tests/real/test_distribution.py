@@ -420,7 +420,7 @@ def tar_of(files: dict[str, bytes]) -> bytes:
 
 
 def test_an_image_has_the_libraries_of_its_python_and_nothing_of_the_machine_that_made_it(
-    distribution, here, monkeypatch, target, tmp_path
+    distribution, here, keys, monkeypatch, target, tmp_path
 ):
     from distribution import image
 
@@ -450,6 +450,11 @@ def test_an_image_has_the_libraries_of_its_python_and_nothing_of_the_machine_tha
     assert copied.returncode == 0, copied.stderr
     shown = json.loads(run("skopeo", "inspect", "--config", "--tls-verify=false", pushed).stdout)
     assert shown["config"]["Entrypoint"] == ["/usr/bin/bundler"]
+    assert shown["config"]["User"] == "65532:65532"
+    labels = {
+        name.removeprefix("org.opencontainers.image."): value for name, value in shown["config"]["Labels"].items()
+    }
+    assert (labels["version"], labels["licenses"], labels["created"]) == ("1.2.3", "Apache-2.0", "2023-11-14T22:13:20Z")
     with tarfile.open(file) as archive:
         (saved,) = json.loads(archive.extractfile("manifest.json").read())
         names, contents, hidden = set(), b"", set()
@@ -470,6 +475,13 @@ def test_an_image_has_the_libraries_of_its_python_and_nothing_of_the_machine_tha
     assert hidden == set(), "every user of a container may read all of it"
     assert b"A\nB\n" in contents
     assert here("verify", file).code == 0
+    made = here("export", f"oci-archive:{file}", "-o", tmp_path, "--name", "itself", "--key", keys[0])
+    assert made.code == 0, made.err
+    done = here("import", tmp_path / "itself", "--trust", keys[1], "--to", f"{target.host}/carried")
+    assert done.code == 0, done.err
+    carried = f"docker://{target.host}/carried/library/bundler:1.2.3"
+    digests = {run("skopeo", "inspect", "--raw", "--tls-verify=false", each).stdout for each in (pushed, carried)}
+    assert len(digests) == 1, "it carries itself, byte for byte"
 
 
 if IS_FULL:
@@ -477,8 +489,9 @@ if IS_FULL:
     def test_the_real_image_runs_in_a_daemon_without_network(dist, daemon):
         (file,) = dist.glob(f"image/*-{MACHINE}.tar")
         (loaded,) = re.findall(r"^Loaded image: (\S+)$", daemon.docker("load", "-i", str(file)).stdout, re.MULTILINE)
-        done = daemon.docker("run", "--rm", "--network", "none", "--user", "65532", "--read-only", loaded, "--version")
-        assert re.match(r"bundler \d", done.stdout)
+        for user in ((), ("--user", "1000")):
+            done = daemon.docker("run", "--rm", "--network", "none", *user, "--read-only", loaded, "--version")
+            assert re.match(r"bundler \d", done.stdout)
 
     def test_the_dockerfile_builds_an_image_from_the_wheels_without_network(dist, disk_path):
         """buildah builds it; a namespace without any interface keeps the network away."""
@@ -501,6 +514,9 @@ if IS_FULL:
     def test_the_real_packages_run_in_every_python_and_all_pairs_have_their_wheels(dist, tmp_path):
         (package,) = dist.glob("deb/*_amd64.deb" if MACHINE == "x86_64" else "deb/*_arm64.deb")
         use_package(package, tmp_path / "there")
+        require("lintian")
+        judged = run("lintian", "--fail-on", "error", package, HOME=str(tmp_path))
+        assert judged.returncode == 0, judged.stdout
         (one_file,) = dist.glob(f"pyz/*-{MACHINE}.pyz")
         for python in base_pythons():
             done = run(*NO_NETWORK, python, one_file, "--version", HOME=str(tmp_path / "home"))
