@@ -522,7 +522,7 @@ class GitLab(Fake):
     projects: set[str]
     users: dict[str, str] = field(default_factory=dict)
     maintainer: str = ""
-    """The access token of a maintainer of all projects."""
+    """The access token of a maintainer of all projects. With it, only those may push whose deploy token allows it."""
     _tokens: Tokens = field(default_factory=Tokens)
 
     def answer(self, front: Front, request: BaseHTTPRequestHandler, content: bytes) -> None:
@@ -562,7 +562,7 @@ class GitLab(Fake):
         # gitlab:app/controllers/jwt_controller.rb, app/services/auth/container_registry_authentication_service.rb:
         # of what was asked, what is allowed; a name in no project is left out without a word.
         login, scopes = _password(request.headers.get("Authorization", "")), _scopes(request)
-        if login and self.users and self.users.get(login[0]) != login[1]:
+        if login and (self.users or self.maintainer) and self.users.get(login[0]) != login[1]:
             raise refused(401, "UNAUTHORIZED", "HTTP Basic: Access denied")
         if not login and not scopes:
             raise refused(403, "DENIED", "access forbidden")
