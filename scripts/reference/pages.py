@@ -9,6 +9,7 @@ from reference import settings
 from reference.commands import command_page, overview
 from reference.exit_codes import exit_codes, exit_codes_of_documents
 from reference.markdown import filled
+from reference.schemas import schema_of
 from reference.tree import CommandText, program
 from reference.troubleshooting import troubleshooting
 
@@ -28,7 +29,9 @@ def made() -> dict[str, str]:
         "docs/configuration.md": settings.parts(),
         "mkdocs.yml": {"commands": "".join(map(_menu, tree.commands))},
     }
-    return whole | {path: _with(path, content) for path, content in parts.items()}
+    filled_pages = {path: _with(path, content) for path, content in parts.items()}
+    whole["docs/schemas/documents.json"] = schema_of(filled_pages["docs/json.md"])
+    return whole | filled_pages
 
 
 def _menu(command: CommandText) -> str:

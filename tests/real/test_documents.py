@@ -1,0 +1,119 @@
+"""What `--json` prints is what docs/json.md promises: real documents fit its schema, and have no field that it lacks."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from reference.schemas import key_of, schema_of, type_of  # noqa: E402
+
+SCHEMA = json.loads((ROOT / "docs/schemas/documents.json").read_text())
+JUDGE = Draft202012Validator(SCHEMA)
+
+
+def faults(document: dict[str, object]) -> list[str]:
+    """All that the page does not promise of a document."""
+    assert JUDGE.is_valid(document) == (not _against(document))
+    known = SCHEMA["$defs"][key_of(document["document"])]["properties"]
+    return _against(document) + [
+        f"not on the page: {name}" for name in document if name not in known and name != "error"
+    ]
+
+
+def _against(document: dict[str, object]) -> list[str]:
+    """The faults by the definition of this kind of document: an error in an alternative would say that none fits."""
+    key = "failure" if set(document) == {"document", "exitCode", "error"} else key_of(document["document"])
+    judge = Draft202012Validator({"$defs": SCHEMA["$defs"], "$ref": f"#/$defs/{key}"})
+    return [f"{list(each.path)}: {each.message}"[-200:] for each in judge.iter_errors(document)]
+
+
+def test_real_documents_are_as_the_page_promises(here, keys, origin, target, exported, tmp_path, monkeypatch):
+    key, pub = keys
+    monkeypatch.chdir(tmp_path)
+    bundle = exported("library/oci:1", "team/multi:1")
+    receipt, trusted = tmp_path / "receipt.json", ("--trust", pub)
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{origin.host}/library/docker:1\n{origin.host}/library/oci:1\n")
+    for name in ("need", "medium", "spread"):
+        (tmp_path / name).mkdir()
+    for file in bundle.iterdir():
+        if not file.name.startswith("chunk-"):
+            (tmp_path / "need" / file.name).write_bytes(file.read_bytes())
+    journey = [
+        ("keygen", "other"), ("trust", "add", pub, "--name", "one", "--fingerprint", fingerprint(pub)), ("trust", "list"), ("trust", "remove", "one"),
+        ("images", listed), ("export", listed, "-o", tmp_path / "out", "--key", key, "--since", bundle, *trusted),
+        ("export", listed, "-o", tmp_path / "plan", "--key", key, "--dry-run"),
+        ("inspect", bundle), ("inspect", bundle, *trusted), ("inspect", bundle, "--layers", f"{origin.host}/library/oci:1", *trusted),
+        ("verify", bundle, *trusted), ("verify", tmp_path / "need", *trusted, "--need", tmp_path / "n.json"),
+        ("fulfil", tmp_path / "n.json", "-o", tmp_path / "made", "--from", bundle, *trusted),
+        ("sign", bundle, "--key", key, *trusted), ("copy", bundle, "-o", tmp_path / "medium", *trusted),
+        ("spread", bundle, "-o", tmp_path / "spread", *trusted),
+        ("label", bundle, "-o", "label.txt", *trusted), ("slip", bundle, "-o", "slip.txt", *trusted), ("report", bundle, "-o", "report.html", *trusted),
+        ("import", bundle, *trusted, "--to", target.host, "--dry-run"),
+        ("import", bundle, *trusted, "--to", target.host, "--receipt", receipt),
+        ("search", "oci", receipt), ("mirrors", receipt, "--to", target.host, "--for", "containerd", "-o", "mirrors", "--insecure-no-signature"),
+        ("status", target.host, receipt), ("check", receipt, "--to", target.host, "--insecure-no-signature"),
+        ("inventory", target.host, "-o", "inventory.json"), ("diff", listed, bundle), ("prune", target.host, "--keep-last", 1, "--dry-run"),
+        ("backup", target.host, "-o", tmp_path / "backup", "--key", key, "--name", "all"),
+        ("restore", tmp_path / "backup/all", *trusted, "--to", target.host, "--dry-run"),
+        ("doctor", "--to", target.host), ("config",), ("explain",), ("explain", "3"), ("export", "nowhere.txt", "-o", "x", "--key", key),
+        ("verify", "nowhere", *trusted), ("import", bundle, *trusted, "--to", "127.0.0.1:1"),
+    ]  # fmt: skip
+    seen, found, failed = set(), {}, []
+    for words in journey:
+        document = here(*words, "--json").json
+        failed += [words[0]] if document.get("error") else []
+        seen.add(key_of(document["document"]))
+        found |= {" ".join(map(str, words)): each for each in [faults(document)] if each}
+    assert failed == ["export", "verify", "import"]  # the last ones
+    assert found == {}, json.dumps(found, indent=1)
+    promised = {name for name in SCHEMA["$defs"] if name.startswith("bundler.")}
+    rare = {"bundler.trust-1", "bundler.parity-1", "bundler.repair-1", "bundler.harbor-rules-1", "bundler.scan-1", "bundler.serve-1", "bundler.slip-need-1",
+            "bundler.inspect-list-1", "bundler.verify-list-1", "bundler.inspect-file-1", "bundler.verify-file-1", "bundler.version-1", "bundler.bundler-1"}  # fmt: skip
+    assert promised - seen == rare
+
+
+def fingerprint(pub: Path) -> str:
+    import hashlib
+
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+    loaded = load_pem_public_key(pub.read_bytes())
+    return hashlib.sha256(loaded.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def test_the_judge_finds_what_is_promised_and_not_there():
+    good = {"document": "bundler.keygen/1", "exitCode": 0, "keyId": "7f8e5debb41cd3a7", "fingerprint": "x", "privateKey": "a", "publicKey": "b", "encrypted": False}  # fmt: skip
+    assert faults(good) == []
+    assert faults({**good, "more": 1}) == ["not on the page: more"]
+    assert faults({**good, "keyId": None})
+    assert faults({name: value for name, value in good.items() if name != "encrypted"})
+
+
+@pytest.mark.parametrize(
+    ("words", "schema"),
+    [
+        ("integer, bytes, or null", {"type": ["integer", "null"]}),
+        ("list of integers, bytes", {"type": "array", "items": {"type": "integer"}}),
+        ("error or null", {"anyOf": [{"$ref": "#/$defs/error"}, {"type": "null"}]}),
+        ("text, *only if* it was made", {"type": "string"}),
+    ],
+)
+def test_a_type_of_the_page_is_one_of_the_schema(words, schema):
+    assert type_of(words) == schema
+
+
+def test_a_type_that_is_not_of_the_grammar_is_refused():
+    with pytest.raises(ValueError, match="no type of a field: wordz"):
+        type_of("wordz")
+    page = re.sub(r"\| `keyId` \| key id \|", "| `keyId` | a key |", (ROOT / "docs/json.md").read_text())
+    with pytest.raises(ValueError, match="a key"):
+        schema_of(page)
