@@ -65,7 +65,7 @@ peers      imgpkg: copy --lock --to-tar; copy --tar --to-repo, one repository wi
            they are on PATH; none of them checks or signs what it carries
 openssl    openssl dgst -sha256 of the bundle's chunks, shared out to two processes by size. sha256sum: -c SHA256SUMS
 checked    after each import, untimed: every tag (of skopeo's, if not converted, and curl's blobs) is as at the source
-figures    medians of {rounds} rounds in turns, every second round backwards; each column by itself;
+figures    medians of the rounds in turns ({rounds}), every second round backwards; each column by itself;
            ratios are ratios of medians of wall time"""
 
 

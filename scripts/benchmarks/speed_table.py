@@ -28,7 +28,7 @@ class Words:
 
 LANGUAGES = {
     "en": Words(
-        "Medians of {rounds} rounds in turns, {images} images, {mib:.0f} MiB of unique blobs, {registry} on the same "
+        "Medians, rounds in turns: {rounds}; {images} images, {mib:.0f} MiB of unique blobs, {registry} on the same "
         "{cores} cores ({date}):",
         "Other processes were at work in all rounds of some of them, so these figures are rough.",
         {"skopeo": "skopeo pipeline", "curl": "curl floor"},
@@ -76,7 +76,8 @@ def speed_table(about: Mapping[str, str], comparison: Comparison, language: str)
         ],
         [words.memory, f"{samples.peak_bytes('bundler') / MIB:.0f} MiB"],
     ]
-    lines = ["| " + " | ".join(row + [""] * (len(names) + 1 - len(row))) + " |" for row in rows]
+    padded = [row + [""] * (len(names) + 1 - len(row)) for row in rows]
+    lines = ["".join(f"| {cell} " if cell else "| " for cell in row) + "|" for row in padded]
     return [facts, *(() if is_quiet else (words.busy,)), "", lines[0], "|---" * (len(names) + 1) + "|", *lines[1:]]
 
 
