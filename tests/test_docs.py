@@ -67,6 +67,13 @@ def test_every_example_of_the_help_is_a_command_that_is_understood(command):
         COMMANDS[command].make_context(command, words[2:])
 
 
+def test_each_promise_names_its_test():
+    rows = re.findall(r"^\| .+ \|$", (ROOT / "docs/promises.md").read_text(), re.MULTILINE)[1:]
+    assert len(rows) > 15
+    for row in rows:
+        assert re.search(r"`(?:tests|scripts)/[\w/]+(?:\.py)?/?`", row), row  # test_page_names.py checks that it exists
+
+
 def test_the_promises_count_the_parsers_that_are_fuzzed():
     promises = (ROOT / "docs/promises.md").read_text()
     assert f"| {len(TARGETS)} of them under hypothesis and atheris;" in promises

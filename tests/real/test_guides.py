@@ -52,9 +52,9 @@ def prepare(reader: Reader, page: str) -> None:
     (place / "deployment.yaml").write_text(reader.at_this_place(DEPLOYMENT))
     if page.startswith("tutorials/") and "disaster" not in page:
         return
-    reader.has("bundler keygen builder", f"cp builder.pub {os.environ['HOME']}/builder.pub")
-    if "builder.md" in page:
+    if "builder" in page:
         return
+    reader.has("bundler keygen builder", f"cp builder.pub {os.environ['HOME']}/builder.pub")
     reader.has("bundler export november.yaml -o /media/stick --name first --key builder.key")
     if "disaster" in page:
         reader.has(
@@ -65,7 +65,8 @@ def prepare(reader: Reader, page: str) -> None:
         )
     if "operator" in page:
         reader.has(
-            "bundler import /media/stick/first --to registry.internal:5000 --trust builder.pub --receipt first.receipt.json"
+            "bundler keygen importer",
+            "bundler import /media/stick/first --to registry.internal:5000 --trust builder.pub --receipt first.receipt.json --receipt-key importer.key",
         )
 
 
