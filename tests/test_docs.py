@@ -311,10 +311,21 @@ def test_a_page_in_chinese_has_the_commands_links_rows_and_headings_of_the_engli
         blocks = ["\n".join(re.sub(r" +# .*", "", line) for line in block.splitlines())
                   for block in re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)]  # fmt: skip
         links = re.findall(r"\]\(([^)]+)\)", text)
-        return [blocks, {link.replace(".zh-CN", "") for link in links} - {"README.md"},
+        return [blocks, {link.replace(".zh-CN", "").replace(".zh.svg", ".svg") for link in links} - {"README.md"},
                 *(len(re.findall(rf"^{mark}", text, re.MULTILINE)) for mark in (r"\|", "#+ ", "- "))]  # fmt: skip
 
     assert parts(chinese) == parts(english)
+
+
+def test_each_picture_of_the_chinese_readme_is_chinese_and_drawn_like_the_english_one():
+    pictures = re.findall(r"docs/images/([\w-]+)\.zh\.svg", (ROOT / "README.zh-CN.md").read_text())
+    assert sorted(pictures) == ["terminal", "way-dark", "way-light"]
+    for name in pictures:
+        english, chinese = ((ROOT / f"docs/images/{name}{end}").read_text() for end in (".svg", ".zh.svg"))
+        assert re.search("[\u4e00-\u9fff]", chinese)
+        if name != "terminal":
+            words = re.compile(r">[^<]*<|aria-label=\"[^\"]*\"( lang=\"zh-CN\")?|font-family=\"[^\"]*\"")
+            assert words.sub("", chinese) == words.sub("", english)
 
 
 def test_the_site_is_built_without_a_warning_and_asks_no_other_host(tmp_path):
