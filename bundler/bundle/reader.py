@@ -436,7 +436,8 @@ class Bundle:
 
     def _read_member(self, member: ChunkMember, buffer: memoryview, skip_bytes: int) -> Pieces:
         name = self.manifest.chunks[member.piece.chunk - 1].file
-        header = bytearray(len(member.header) if not skip_bytes else 0)
+        framing = member.header if not skip_bytes else b""
+        header = bytearray(len(framing))
         offset = member.piece.offset_bytes + skip_bytes
         is_large = member.piece.length_bytes >= PIECE_BYTES
         with self.opened_chunk(member.piece.chunk, end=member.end, is_passing=is_large) as file:
@@ -446,7 +447,7 @@ class Bundle:
                 is_last = offset + len(view) == member.data_end
                 padding = bytearray(len(member.padding) if is_last else 0)
                 file.read_into([header, view, padding], offset - len(header), what=name)
-                if (header and header != member.header) or any(padding):
+                if (header and header != framing) or any(padding):
                     raise Damaged(
                         "the tar framing was changed",
                         subject=text("{file} at offset {header_offset}", file=name, header_offset=member.header_offset),

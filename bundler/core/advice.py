@@ -323,7 +323,7 @@ _ENTRIES = (
         "run the same command again; if it fails again, check the registry's log and its storage",
         "The registry answered the upload with success, and then answered not found. bundler sent it several times. "
         "Possible causes: the storage of the registry loses data, several registries share one address but not "
-        "their storage, or a garbage collection is running. No tag was moved.",
+        "their storage, or a garbage collection is running. No tag that was there has moved.",
     ),
     Advice(
         "digest-unsupported",

@@ -60,7 +60,8 @@ def send_part(part: PartRequest, run: Run) -> tuple[SentToTarget, ...]:
         BundlerError: A target does not answer, or a tag was moved since the asking host looked at it.
         Interrupted: The asking host stopped it.
     """
-    opened_ = opened(replace(part.request, retry=part.references), run)
+    # No tag moves here, so the images must be whole without.
+    opened_ = opened(replace(part.request, retry=part.references, is_all_or_nothing=True), run)
     targets = tuple(open_target(location, opened_) for location in opened_.request.targets)
     try:
         if opened_.bundle.id != part.bundle_id:

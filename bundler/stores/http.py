@@ -16,6 +16,7 @@ import re
 import ssl
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import urllib3
@@ -54,6 +55,7 @@ _CONNECTIONS = 16
 TOLERATED_SKEW_SECONDS = 60
 """The tolerated difference of clocks, as in distribution's token verification (registry/auth/token, leeway)."""
 
+_NO_RETRIES = urllib3.Retry(False, redirect=False)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_METHOD = frozenset({307, 308})
 _MESSAGE_CHARACTERS = 300
@@ -175,7 +177,7 @@ class Answer:
         """Reads and ignores a body. The connection is reused if the body was short."""
         with translated(self.url, self.method):
             self._response.read(ERROR_BODY_BYTES)
-            if self._response.read(1):
+            if self._response.length_remaining != 0 and self._response.read(1):
                 self._response.close()
         self._response.release_conn()
 
@@ -215,6 +217,8 @@ class HttpClient:
         except (HTTPError, ValueError) as error:
             raise Misuse("the proxy's address is not valid", hint=_PROXY) from error
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self._own: tuple[str, urllib3.HTTPConnectionPool] | None = None
+        """The first origin that was asked without a proxy, with a slash at its end, and the connections to it."""
 
     def request(
         self,
@@ -271,7 +275,7 @@ class HttpClient:
                 turn.moved(len(body))
             answer = self._send(method, url, headers, only_once or body, turn)
             turn.answered(answer.status)
-            if not RegistryAnswer(method, answer.status, retry_after_seconds=_retry_after(answer)).is_busy:
+            if not _is_busy(answer):
                 turn.went_well()
                 return answer
             error = error_of(answer, subject=registry_name(url))
@@ -290,18 +294,32 @@ class HttpClient:
         sent_bytes = int(headers.get("Content-Length", 0))
         patience_seconds = stalls.STALL_SECONDS + sent_bytes / STORING_BYTES_PER_SECOND
         with translated(url, method):
-            response = self._pools.urlopen(
+            pool, target = self._pool_for(url)
+            response = pool.urlopen(
                 method,
-                url,
+                target,
                 headers=dict(headers),
-                body=body,
+                body=body,  # type: ignore[arg-type]  # memoryviews are sent as bytes are
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=patience_seconds),
                 redirect=False,
-                retries=False,
+                retries=_NO_RETRIES,
                 preload_content=False,
                 decode_content=False,
-            )  # type: ignore[call-overload, no-any-return, unused-ignore]
+            )
         return Answer(response, url, method, turn.moved)
+
+    def _pool_for(self, url: str) -> tuple[urllib3.PoolManager | urllib3.HTTPConnectionPool, str]:
+        """Returns the connections for a URL, and how they want to have it.
+
+        A pool manager parses each URL again, which costs as much as the answer to a small request. So the pool of one
+        origin is kept. Of the other origins the manager keeps the latest few: a server may redirect to any number.
+        """
+        if self._own is None and self._pools.proxy is None:
+            origin = _origin(url)
+            self._own = origin, self._pools.connection_from_url(origin)
+        if self._own is not None and url.startswith(self._own[0]):
+            return self._own[1], url[len(self._own[0]) - 1 :]
+        return self._pools, url
 
 
 @contextmanager
@@ -440,6 +458,11 @@ def _words_of(detail: object) -> object:
     return detail
 
 
+def _is_busy(answer: Answer) -> bool:
+    is_error = answer.status >= http.client.BAD_REQUEST
+    return is_error and RegistryAnswer(answer.method, answer.status, retry_after_seconds=_retry_after(answer)).is_busy
+
+
 def _retry_after(answer: Answer) -> float | None:
     """Returns the seconds of ``Retry-After``: a number or an HTTP date (RFC 9110 section 10.2.3); else None.
 
@@ -504,8 +527,19 @@ def _watched(body: Iterable[bytes | memoryview], turn: Turn) -> Iterator[bytes |
 
 def registry_name(url: str) -> str:
     """Returns the registry of a URL, as people write it: Docker Hub's API is at another host."""
-    host = _host(url)
+    return _registry_at(_origin(url))
+
+
+@lru_cache(maxsize=64)
+def _registry_at(origin: str) -> str:
+    host = _host(origin)
     return DEFAULT_REGISTRY if host == DOCKER_HUB else host
+
+
+def _origin(url: str) -> str:
+    """Returns the begin of a URL, with the slash after its host and port; all of it if it has no path."""
+    end = url.find("/", url.find("://") + 3)
+    return url[: end + 1] if end > 0 else url
 
 
 def _host(url: str) -> str:

@@ -94,14 +94,15 @@ class Manifests:
         """Pushes a manifest under a tag, and reads the tag back."""
         self.put_under(descriptor, content, name)
         found = self.find(name)
-        if found is None or found.digest != descriptor.digest:
+        if found is None:  # also while distribution writes the file of another push
+            raise problem("not-kept", subject=self._place.called(name), retryable=True)
+        if found.digest != descriptor.digest:
             raise Refused(
                 "the tag does not point to the pushed image",
                 subject=self._place.called(name),
                 expected=str(descriptor.digest),
-                actual=str(found.digest) if found else "nothing",
+                actual=str(found.digest),
                 hint="check for other pushes to this tag",
-                retryable=found is None,  # while distribution writes the file of another push, the tag is missing
             )
         self._check_length(found, descriptor)
 

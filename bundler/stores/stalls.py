@@ -25,6 +25,10 @@ STALL_SECONDS = 60.0
 """The longest wait for `limits.STALL_BYTES`. A whole transfer has no limit."""
 
 
+_JOINED_BYTES = 64 << 10
+"""Bytes of a body that are copied to the end of the head of their request; more is worth a system call of its own."""
+
+
 class Stalled(TimeoutError):
     """Too few bytes moved during the wait for them."""
 
@@ -118,6 +122,16 @@ class WatchedConnection(_Connection):
 
     answering: WatchedResponse | None = None
     """The last answer, which may still be arriving."""
+    _head: bytes | None = None
+    """The head of a request, until the first bytes of its body; empty while its head is still to come."""
+
+    def request(self, method: str, url: str, body: Any = None, *arguments: Any, **options: Any) -> None:
+        """Sends a request. Its head leaves with the first bytes of the body: a server reads both at once."""
+        self._head = b"" if body is not None else None
+        super().request(method, url, body, *arguments, **options)
+        head, self._head = self._head, None
+        if head:
+            self.send(head)  # the body was empty
 
     def response_class(self, sock: socket.socket, *arguments: Any, **options: Any) -> WatchedResponse:  # type: ignore[override]
         """Makes the answer to a request, and keeps it: urllib3 returns its bytes only as new objects."""
@@ -144,6 +158,14 @@ class WatchedConnection(_Connection):
 
     def send(self, data: Any) -> None:
         """Sends bytes in as many steps as the peer takes: `socket.sendall` has one timeout for all of them."""
+        if self._head == b"":
+            self._head = data
+            return
+        head, self._head = self._head, None
+        if head and len(data) > _JOINED_BYTES:
+            self.send(head)
+        elif head:
+            data = b"".join((head, data))
         if self.sock is None:
             super().send(b"")  # connects
         with memoryview(data) as view:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import benchmarks
 import bundler
+from benchmarks import small_images
 from benchmarks.comparison import Comparison
 from benchmarks.contestants import BUNDLER, Bundler, Contestant, Curl, Keys, Skopeo
 from benchmarks.corpus import Corpus, read_corpus
@@ -87,6 +88,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         )
     parts.add_argument("--features", dest="every", action="store_true", help="all but --slow and the contestants")
     parts.add_argument("--all", action="store_true", help="everything")
+    parts.add_argument("--small", type=positive, metavar="N", help="only imports of N images of three tiny blobs, next "
+                       "to skopeo, and to crane or its requests")  # fmt: skip
     images = parser.add_argument_group("images", "Without these, a small corpus is made of what is installed here.")
     images.add_argument("--images", type=Path, metavar="LIST", help="file of repository:tag lines; with --registry")
     images.add_argument("--registry", type=loopback, metavar="HOST:PORT", help="a registry of this machine that has "
@@ -226,6 +229,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that child processes are ended
     options = parse_arguments()
     try:
+        if options.small:
+            small_images.measure(options.small, options.rounds, options.workdir)
+            return 0
         report = run(options)
     except (BenchError, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)

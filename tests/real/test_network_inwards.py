@@ -230,11 +230,46 @@ def test_A7_an_upload_that_is_lost_once_arrives_with_the_next_one(bring, front, 
     assert has_all(target)
 
 
-def test_A7_a_manifest_answered_201_and_then_404_moves_no_tag(bring, front, target):
-    done = bring(times(99, answer(404, {}), lambda r: r.command in ("HEAD", "GET") and BIG.digest in r.path))
+def test_A7_a_manifest_answered_201_and_then_404_moves_no_tag(here, bundle, front, target):
+    """A tag that is there is not given to a manifest that the registry may lose; see the next test for new tags."""
+    theirs = simple("theirs")
+    theirs.push(target, "a/big", "1")
+    front.faults = [times(99, answer(404, {}), lambda r: r.command in ("HEAD", "GET") and BIG.digest in r.path)]
+    words = ("import", bundle, "--insecure-no-signature", "--to", front.host, "--on-conflict")
+    done = here(*words, "replace")
     assert done.code == 3, done.out + done.err
     assert "explain not-kept" in done.out
-    assert target.tags == {"a/other": ["1"]}
+    assert target.get("a/big/manifests/1") == theirs.content
+    assert front.count("PUT", "a/big/manifests/1") == 0
+
+
+def is_question_for_tag(request) -> bool:
+    return request.command in ("HEAD", "GET") and request.path.endswith("a/big/manifests/1")
+
+
+def test_A7_a_new_tag_answered_201_and_then_404_is_a_failure(bring, front):
+    done = bring(times(99, answer(404, {}), is_question_for_tag))
+    assert done.code == 3, done.out + done.err
+    assert "explain not-kept" in done.out
+    assert front.count("PUT", "a/big/manifests/1") == RetryPolicy().attempts
+
+
+def test_a_new_tag_comes_with_its_manifest_after_all_blobs_were_asked_for(bring, front, target):
+    assert bring().code == 0
+    assert has_all(target)
+    pushed = [path for method, path in front.requests if method == "PUT" and "a/big/manifests/" in path]
+    assert pushed == ["/v2/a/big/manifests/1"]
+    before = front.requests[: front.requests.index(("PUT", "/v2/a/big/manifests/1"))]
+    assert {("HEAD", f"/v2/a/big/blobs/{digest}") for digest in BIG.blobs} <= set(before)
+
+
+@pytest.mark.parametrize("flag", ["--all-or-nothing", "--fail-fast", "--verify-target"])
+def test_no_new_tag_comes_before_all_manifests_where_images_need_each_other(here, bundle, front, flag):
+    words = ("import", bundle, "--insecure-no-signature", "--to", front.host)
+    assert here(*words, flag).code == 0
+    pushed = [path.rpartition("/")[2] for method, path in front.requests if method == "PUT" and "/manifests/" in path]
+    assert sorted(pushed[:2]) == sorted((BIG.digest, OTHER.digest))
+    assert pushed[2:] == ["1", "1"]
 
 
 def test_A7_a_tag_that_is_there_in_another_length_is_not_there_already(bring, front, target):

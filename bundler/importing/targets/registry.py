@@ -25,6 +25,8 @@ from bundler.transfer import ask_all
 class IntoRegistry(StreamedTarget):
     """A registry."""
 
+    tags_take_manifests = True
+
     @property
     def _host(self) -> str:
         place = self.location.pushed_to

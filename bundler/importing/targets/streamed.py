@@ -52,6 +52,8 @@ class StreamedTarget(Target):
 
     is_overwriting = False
     """True if a blob that is sent again replaces a damaged one."""
+    tags_take_manifests = False
+    """True if the request that moves a tag stores the manifest too, both or neither."""
 
     # The kinds of stores differ in these methods.
 
@@ -188,8 +190,9 @@ class StreamedTarget(Target):
         found = self._ask_name(each, self.tag_of(each.name) or str(each.image.root.digest))
         root = each.image.root
         if found is not None and found.digest == root.digest:
-            if found.size_bytes in (0, root.size_bytes):  # a manifest of another length is sent again
-                progress.note(replace(each, outcome=Outcome.PRESENT, read_back=found.digest))
+            is_whole = found.size_bytes in (0, root.size_bytes)  # a manifest of another length is sent again
+            done = replace(each, outcome=Outcome.PRESENT, read_back=found.digest)
+            progress.note(done if is_whole else replace(each, is_incomplete=True))
         elif found is not None:
             progress.note(replace(each, replaced=found.digest))
         self._run.listener(Moved(1))
@@ -295,10 +298,28 @@ class StreamedTarget(Target):
         progress, reader = Progress(leg), self._reader(leg)
         with progress.until_ended():
             manifests, attachments = self._manifests(progress), self._attachments(progress)
-            self._step("pushing manifests", progress, partial(_push, manifests, attachments))
+            self._step("pushing manifests", progress, partial(self._push, manifests, attachments))
             if reader is not None and not self._is_over(progress):
                 mend_open(progress, reader, manifests, self.sink_for)
         return progress.leg(reading=reader.reading if reader else None)
+
+    def _push(self, manifests: Manifests, attachments: Attachments, sink: ImageSink, each: ImageResult) -> None:
+        if not each.is_whole:
+            root_is_later = self._comes_with_its_tag(each)
+            manifests.push(sink, each.image.manifests[: -1 if root_is_later else None], subject=str(each.name))
+        attachments.push(manifests, sink, each)
+
+    def _comes_with_its_tag(self, each: ImageResult) -> bool:
+        """True if the root of an image is pushed once: under its tag, which is new, after all that the root needs.
+
+        Else it is pushed by its digest before, and read back: a tag that is there must not lose its image to a registry
+        that loses manifests; attachments refer to the root; a later stage asks for it; or no tag may move if the
+        registry refuses an image. A registry would give a root of SHA-512 another digest.
+        """
+        waits = self._request.is_all_or_nothing or self._request.is_verifying_target or self._run.is_fail_fast
+        is_new = each.replaced is None and not each.is_incomplete and self.tag_of(each.name) is not None
+        is_usual = self.tags_take_manifests and each.image.root.digest.algorithm == "sha256"
+        return is_usual and is_new and not waits and not each.open_attachments
 
     def _step(self, title: str, progress: Progress, work_on: Callable[[ImageSink, ImageResult], None]) -> None:
         """Works on the open images: different repositories in parallel, the images of one in sequence.
@@ -367,12 +388,14 @@ class StreamedTarget(Target):
         return progress.leg()
 
     def _tag(self, tags: TagLog, progress: Progress, manifests: Manifests, sink: ImageSink, each: ImageResult) -> None:
-        before, each = each.replaced, self._looked_at_again(each)
+        before, is_pushed, each = each.replaced, not self._comes_with_its_tag(each), self._looked_at_again(each)
         progress.note(each)
         if each.is_open and each.replaced not in (None, before):
             tags.moving(self.name, each)
         if not each.is_open:
             return
+        if not is_pushed and each.replaced is not None:  # another user has pushed to the tag
+            manifests.push(sink, each.image.manifests[-1:], subject=str(each.name))
         tag = self.tag_of(each.name)
         if tag is not None:
             manifests.tag(sink, each.image.root, tag, subject=str(each.name))
@@ -415,9 +438,3 @@ def _not_sent(each: ImageResult, digest: Digest) -> Incomplete:
         subject=str(each.name),
         hint="run the shards that did not end with 0 again, then the same command",
     )
-
-
-def _push(manifests: Manifests, attachments: Attachments, sink: ImageSink, each: ImageResult) -> None:
-    if not each.is_whole:
-        manifests.push(sink, each.image.manifests, subject=str(each.name))
-    attachments.push(manifests, sink, each)

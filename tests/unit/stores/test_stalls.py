@@ -132,3 +132,34 @@ def test_what_is_sent_arrives_as_it_was() -> None:
                 received += accepted.recv(1000)
             assert received.startswith(b"PUT /x HTTP/1.1\r\n")
         connection.close()
+
+
+class _Taking:
+    """A socket that takes all bytes, and remembers the calls."""
+
+    def __init__(self) -> None:
+        self.sends: list[bytes] = []
+
+    def send(self, view: memoryview) -> int:
+        self.sends.append(bytes(view))
+        return len(view)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("body", "calls"),
+    [(None, 1), (b"", 1), ([], 1), (b"small", 1), ([b"small"], 1), ([b"one", b"two"], 2), ([bytes(1 << 20)], 2)],
+    ids=["none", "empty", "no pieces", "bytes", "one piece", "two pieces", "large"],
+)
+def test_the_head_of_a_request_leaves_with_its_first_bytes_if_they_are_few(body: object, calls: int) -> None:
+    connection = _Connection("127.0.0.1", 1)
+    connection.sock, connection._pace = (taking := _Taking()), Pace()
+    for _ in range(2):
+        connection._HTTPConnection__state = "Idle"  # type: ignore[attr-defined]  # as after an answer
+        connection.request("PUT", "/x", body, {"Content-Length": "1"})  # type: ignore[arg-type]
+    content = body if isinstance(body, bytes) else b"".join(body or ())  # type: ignore[call-overload]
+    head = b"PUT /x HTTP/1.1\r\nHost: 127.0.0.1:1\r\nAccept-Encoding: identity\r\nContent-Length: 1\r\n\r\n"
+    assert b"".join(taking.sends) == 2 * (head + content)
+    assert len(taking.sends) == 2 * calls
