@@ -20,7 +20,6 @@ from bundler.core.receipt import Receipt
 from bundler.core.reference import Reference
 from bundler.core.whole_registry import AttachingTag, digest_name, roots_of
 from bundler.errors import BundlerError, Misuse
-from bundler.exporting.missing_images import is_unusable
 from bundler.inventories.kept import kept_documents
 from bundler.inventories.registries import registry_contents, repositories_there
 from bundler.keys.signed_files import Demand
@@ -81,7 +80,7 @@ def read_contents(
         Interrupted: The user stopped it.
     """
     registry = stores.registry(place.registry)
-    contents = registry_contents(registry, place.prefix, repositories, kept_documents(), run, is_named=is_unusable)
+    contents = registry_contents(registry, place.prefix, repositories, kept_documents(), run)
     table = contents.table
     roots = {each.name: roots_of(each, table.manifests) for each in table.repositories}
     attaching = [each for found in roots.values() for each in found.attaching]

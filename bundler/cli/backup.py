@@ -46,6 +46,7 @@ bundler backup registry.internal:5000 -o /srv/backup --key backup.key --dry-run
     help="USER:PASSWORD of a user who may read the settings of all projects (Harbor).",
 )
 @options.jobs_option
+@options.rate_option
 @metrics_option
 @with_report.report_options
 @options.quiet_option
@@ -59,6 +60,7 @@ def backup(
     receipts: tuple[str, ...],
     admin_credentials: str | None,
     jobs: int | None,
+    rate_text: str | None,
     report: str | None,
     report_language: str | None,
     quiet: bool,
@@ -88,7 +90,7 @@ def backup(
         receipts=options.paths(receipts),
         admin=options.credentials_in(admin_credentials, "--admin-credentials") if admin_credentials else None,
     )
-    result = with_run(lambda run: bundler.backup(request, run), jobs=jobs, is_quiet=quiet)
+    result = with_run(lambda run: bundler.backup(request, run), jobs=jobs, is_quiet=quiet, rate=options.rate(rate_text))
     lines = (
         [*map(str, result.export.folders), *([made] if made else [])]
         if quiet

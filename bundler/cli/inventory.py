@@ -38,6 +38,7 @@ bundler inventory oci:images -o images.json
 @options.password_stdin_option
 @options.plain_http_option
 @options.cacert_option
+@options.rate_option
 @metrics_option
 @options.quiet_option
 @options.verbose_option
@@ -53,6 +54,7 @@ def inventory(
     password_stdin: bool,
     plain_http: tuple[str, ...],
     cacert: str | None,
+    rate_text: str | None,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -78,7 +80,9 @@ def inventory(
         lists=lists,
         network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
     )
-    result = with_run(lambda run: bundler.inventory(request, run), jobs=None, is_quiet=quiet)
+    result = with_run(
+        lambda run: bundler.inventory(request, run), jobs=None, is_quiet=quiet, rate=options.rate(rate_text)
+    )
     lines = [] if quiet and not result.exit_code else inventory_report.lines(result, is_verbose=verbose)
     show(lines, documents.inventory_document(result), is_json=is_json)
     return result.exit_code

@@ -27,6 +27,7 @@ bundler status receipts/                                  offline: what should b
 @options.password_stdin_option
 @options.plain_http_option
 @options.cacert_option
+@options.rate_option
 @metrics_option
 @with_report.report_options
 @options.quiet_option
@@ -40,6 +41,7 @@ def status(
     password_stdin: bool,
     plain_http: tuple[str, ...],
     cacert: str | None,
+    rate_text: str | None,
     report: str | None,
     report_language: str | None,
     quiet: bool,
@@ -67,7 +69,7 @@ def status(
         repositories=repositories,
         network=options.network(plain_http, cacert, login=login),
     )
-    result = with_run(lambda run: bundler.status(request, run), jobs=None, is_quiet=quiet)
+    result = with_run(lambda run: bundler.status(request, run), jobs=None, is_quiet=quiet, rate=options.rate(rate_text))
     lines = [] if quiet and not result.exit_code else standing_report.lines(result, is_verbose=verbose)
     lines, document = reporting.add(result, lines, documents.status_document(result) if is_json else {})
     show(lines, document, is_json=is_json)

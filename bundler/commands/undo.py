@@ -13,16 +13,18 @@ from bundler.commands.undo_others import tagged_elsewhere
 from bundler.core.advice import problem
 from bundler.core.arrivals import is_within
 from bundler.core.digest import Digest
-from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.location import Target, place_of
 from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
 from bundler.importing.links import RegistryLinks
+from bundler.keys.strict_modes import is_own_in
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
+from bundler.system.places import imports_folder
 from bundler.system.request_fields import Request, complete
 from bundler.texts import text
 from bundler.transfer import ask_all
@@ -136,6 +138,16 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     """
     run = run or Run()
     file = request.file
+    if not file.signers and not is_own_in(file.path, imports_folder()):
+        run.listener(
+            Noticed(
+                text(
+                    "no trusted key has signed {receipt}, and it is not in your state folder: anyone may have written "
+                    "which tags move or go; look at them with --dry-run, or give the importer's key with --trust",
+                    receipt=file.path,
+                )
+            )
+        )
     groups = images_by_group(_at(file.receipt, request.target))
     moved = {group: [_tag(image) for image in images if _may_have_moved(image)] for group, images in groups.items()}
     stores = Stores(request.network, paces_of(run), listener=run.listener)

@@ -257,6 +257,9 @@ INVENTORY_CONTAINERS = 4_000_000
 HARBOR_PAGE_BYTES = 8 << 20
 """A page of a list of Harbor: 100 robots, each with some hundred permissions."""
 
+HARBOR_SETTINGS_BYTES = 32 << 20
+"""All answers together from which a backup keeps settings of a Harbor: some 5,000 projects with their robots."""
+
 HARBOR_ENTRIES = 20_000
 """Entries of one list of Harbor: projects, or artifacts without a tag in one repository."""
 

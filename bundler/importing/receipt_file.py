@@ -32,19 +32,19 @@ def receipts_folder() -> Path:
     Raises:
         Misuse: This user has no home folder.
     """
-    own = places.state_folder()
-    if own is None:
+    folder = places.imports_folder()
+    if folder is None:
         raise Misuse(
             "there is no folder for the receipt: HOME is not set, and this user has no home folder",
             hint="give a file with --receipt FILE, or set HOME to an absolute path",
         )
-    return own / "receipts"
+    return folder
 
 
 def earlier_folders(path: Path | None) -> tuple[Path, ...]:
     """The folders with receipts of earlier imports, for an import with its own receipt at a path."""
-    own = places.state_folder()
-    return (*([path.parent] if path else []), *([own / "receipts"] if own else []))
+    own = places.imports_folder()
+    return (*([path.parent] if path else []), *([own] if own else []))
 
 
 def check_place(path: Path | None) -> None:

@@ -23,6 +23,7 @@ from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES, NAMES
 from bundler.core.oci import Descriptor
 from bundler.core.several import together
 from bundler.errors import BundlerError, Damaged, NotFound, Refused, UnknownRepository
+from bundler.exporting.missing_images import is_unusable
 from bundler.exporting.names import all_names
 from bundler.inventories.request import Contents
 from bundler.run import Run, retrying
@@ -30,7 +31,7 @@ from bundler.stores.kept import KeptDocuments
 from bundler.stores.name_lists import NamePage, catalog_page, tags_page
 from bundler.stores.registry import Registry
 from bundler.stores.repository import Repository
-from bundler.texts import text
+from bundler.texts import some, text
 from bundler.transfer import ask_all
 
 
@@ -63,6 +64,11 @@ class _Found:
         """True if a manifest was found in this repository before."""
         with self._lock:
             return digest in self._held.get(repository, ())
+
+    def has_tag(self, tag: _Tag) -> bool:
+        """True if a tag was found before."""
+        with self._lock:
+            return tag.tag in self._tags.get(tag.repository, ())
 
     def add(self, tag: _Tag, manifests: Sequence[FoundManifest]) -> None:
         """Notes a tag with its manifests, the root first. Equal blobs become one object: there are many of them."""
@@ -103,7 +109,7 @@ def registry_contents(
     run: Run,
     *,
     digests: Iterable[tuple[str, Digest]] = (),
-    is_named: Callable[[BundlerError], bool] = is_final,
+    is_named: Callable[[BundlerError], bool] = is_unusable,
 ) -> Contents:
     """Reads the content of a registry.
 
@@ -114,14 +120,15 @@ def registry_contents(
         kept: The manifests that earlier runs have read.
         run: Receives progress, and can be stopped.
         digests: Manifests of repositories that are read too, if the registry still has them: no tag may name them.
-        is_named: True for the errors of repositories and tags that are named, and do not end the run.
+        is_named: True for the errors of repositories and tags that are named, and do not end the run. Those that
+            are not final are named only if the registry still answers for another tag.
 
     Raises:
         Refused: The registry does not list its repositories.
         Unavailable: It does not answer. The next run uses the manifests that were read.
         Interrupted: The user stopped it.
     """
-    repositories = names or _repositories(registry, prefix, run)
+    repositories = names or _below(registry, prefix, run)
     listed = _tags(registry, repositories, run)
     also = _also(digests, repositories)
     found, api = _Found(), _ReferrersApi()
@@ -149,8 +156,22 @@ def registry_contents(
         if kept is not None:
             kept.prune()
     run.listener(PhaseEnded("reading manifests"))
-    not_listed = _not_listed([*listed.failed, *((str(tag), error) for tag, error in failed)], is_named)
+    errors = [*listed.failed, *((str(tag), error) for tag, error in failed)]
+    if not all(is_final(error) for _, error in errors) and not _still_answers(registry, listed.tags, found):
+        is_named = is_final
+    not_listed = _not_listed(errors, is_named)
     return Contents(found.table(), not_listed=not_listed, doubtful=api.doubtful)
+
+
+def _still_answers(registry: Registry, tags: Sequence[_Tag], found: _Found) -> bool:
+    """True if the registry still gives a tag that it gave before: then only the others are at fault."""
+    tag = next((each for each in tags if found.has_tag(each)), None)
+    if tag is None:
+        return False
+    try:
+        return Repository(registry, tag.repository).look_up(tag.tag) is not None
+    except BundlerError:
+        return False
 
 
 def tags_there(registry: Registry, repositories: Sequence[str], run: Run) -> tuple[dict[str, list[str]], list[str]]:
@@ -175,7 +196,7 @@ def repositories_there(registry: Registry, prefix: str, run: Run) -> list[str] |
         Interrupted: The user stopped it.
     """
     try:
-        return _repositories(registry, prefix, run)
+        return [name for name in _repositories(registry, run) if is_below(name, prefix)]
     except Refused:
         return None
 
@@ -189,12 +210,31 @@ def _also(digests: Iterable[tuple[str, Digest]], repositories: Iterable[str]) ->
     )
 
 
-def _repositories(registry: Registry, prefix: str, run: Run) -> list[str]:
+def _repositories(registry: Registry, run: Run) -> list[str]:
     title = "listing repositories"
     run.listener(PhaseBegan(title, 0, in_bytes=False))
     names = list(all_names(lambda path: catalog_page(registry, path), registry.name, registry.name, run))
     run.listener(PhaseEnded(title))
-    return [name for name in names if is_below(name, prefix)]
+    return names
+
+
+def _below(registry: Registry, prefix: str, run: Run) -> list[str]:
+    """The repositories of a registry below a prefix. If there are others only, their prefixes are named."""
+    names = _repositories(registry, run)
+    found = [name for name in names if is_below(name, prefix)]
+    if names and not found:
+        firsts = sorted({name.partition("/")[0] for name in names})
+        run.listener(
+            Noticed(
+                text(
+                    "{registry} has no repository {prefix} and none below it; it has {prefixes}",
+                    registry=registry.name,
+                    prefix=prefix,
+                    prefixes=some(firsts),
+                )
+            )
+        )
+    return found
 
 
 def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:

@@ -79,6 +79,14 @@ def is_changeable(path: Path) -> bool:
     return is_weak or weak_step(path) is not None
 
 
+def is_own_in(path: Path, folder: Path | None) -> bool:
+    """True if a file is in a folder of this user, and no other user can change it."""
+    try:
+        return folder is not None and path.resolve().parent == folder.resolve() and not is_changeable(path)
+    except OSError:  # there is no such file
+        return False
+
+
 def is_inside(path: Path, folder: Path) -> bool:
     """True if a path is in a folder. Links, mounts and spellings of either do not matter."""
     try:

@@ -16,7 +16,7 @@ from bundler.core.retention.rules import Retention
 from bundler.errors import Misuse
 from bundler.exporting.dates import created_of
 from bundler.inventories.kept import kept_documents
-from bundler.inventories.registries import registry_contents
+from bundler.inventories.registries import is_final, registry_contents
 from bundler.inventories.request import Contents
 from bundler.pruning.interrupted import leftovers_of, read_unfinished
 from bundler.pruning.receipt_file import check_place
@@ -62,7 +62,9 @@ def plan_prune(request: PruneRequest, run: Run | None = None) -> PlannedPrune:
     stores = Stores(request.network, paces_of(run), kept_documents(), run.listener)
     registry = stores.registry(place.registry)
     wanted = [*_images(imports), *((name, each) for name, found in leftovers.items() for each in found)]
-    contents = registry_contents(registry, place.prefix, names, kept_documents(), run, digests=wanted)
+    contents = registry_contents(
+        registry, place.prefix, names, kept_documents(), run, digests=wanted, is_named=is_final
+    )
     unread = unread_repositories(contents)
     dates = _dates(contents.table, request.retention, stores, place.registry, run)
     left = {repository: frozenset(found) for repository, found in leftovers.items()}

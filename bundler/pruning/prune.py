@@ -40,7 +40,7 @@ from bundler.errors import (
     Unavailable,
 )
 from bundler.inventories.kept import kept_documents
-from bundler.inventories.registries import registry_contents
+from bundler.inventories.registries import is_final, registry_contents
 from bundler.pruning import receipt_file
 from bundler.pruning.interrupted import complete, read_unfinished
 from bundler.pruning.planned import unread_repositories
@@ -345,6 +345,7 @@ class _InRepository:
             kept_documents(),
             replace(self.run, listener=nobody),
             digests=[(name, digest) for digest in digests],
+            is_named=is_final,
         )
         known = Known(contents.table, (), planned.dates, unread_repositories(contents), {name: left})
         tags = {tag: each.digest for each in self.before.manifests for tag in each.tags}

@@ -28,7 +28,7 @@ from bundler.core.retention.receipt import (
 )
 from bundler.errors import BundlerError, Interrupted, NotFound, PartsMissing, worst_of_images
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
-from bundler.keys.strict_modes import is_changeable
+from bundler.keys.strict_modes import is_own_in
 from bundler.pruning.removal import marker_of
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
@@ -156,21 +156,12 @@ def read_prune_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand
         Damaged, Refused: The file is no receipt of a prune.
     """
     path = path_of(path, "path")
-    if demand is Demand.REQUIRED_IF_KEYS_TRUSTED and not _is_of_this_user(path):
+    if demand is Demand.REQUIRED_IF_KEYS_TRUSTED and not is_own_in(path, prunes_folder()):
         demand = Demand.REQUIRED
     file = read_signed(path, RECEIPT_FILE, paths_of(trust, "trust"), demand=demand)
     return PruneReceiptFile(
         path, parse_prune_receipt(file.content, what=str(path)), file.id, file.signers, file.is_unsigned
     )
-
-
-def _is_of_this_user(path: Path) -> bool:
-    """True if a prune by this user wrote a file into the state folder, and no other user can change it."""
-    folder = prunes_folder()
-    try:
-        return folder is not None and path.resolve().parent == folder.resolve() and not is_changeable(path)
-    except OSError:  # there is no such file
-        return False
 
 
 def undo_prune(request: UndoPruneRequest, run: Run | None = None) -> UndoPruneResult:

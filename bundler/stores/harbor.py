@@ -21,6 +21,15 @@ from bundler.stores.registry import Registry
 from bundler.texts import text
 
 
+def repository_path(repository: str) -> str:
+    """The path of a repository in the API.
+
+    Harbor decodes the part after the project twice: swagger.yaml, parameter repository_name.
+    """
+    project, _, name = repository.partition("/")
+    return f"projects/{quote(project, safe='')}/repositories/{quote(quote(name, safe=''), safe='')}"
+
+
 class Projects:
     """The projects of one Harbor. Thread-safe."""
 
@@ -85,10 +94,8 @@ class Projects:
         Raises:
             Refused, Unavailable: Harbor refuses it, for example because the tag is immutable, or does not answer.
         """
-        project, _, name = repository.partition("/")
-        # Harbor decodes the name of a repository twice: swagger.yaml, parameter repository_name.
-        path = f"projects/{quote(project, safe='')}/repositories/{quote(quote(name, safe=''), safe='')}"
-        answer = self._call("DELETE", f"{path}/artifacts/{digest}/tags/{quote(tag, safe='')}")
+        path = f"{repository_path(repository)}/artifacts/{digest}/tags/{quote(tag, safe='')}"
+        answer = self._call("DELETE", path)
         if answer.status not in (200, 404):
             raise error_of(answer, subject=f"{self._registry.name}/{repository}:{tag}")
         answer.drain()

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from bundler.core import strict_json
 from bundler.core.digest import Digest
-from bundler.core.limits import HARBOR_ENTRIES, HARBOR_PAGE_BYTES
+from bundler.core.limits import HARBOR_ENTRIES, HARBOR_PAGE_BYTES, HARBOR_SETTINGS_BYTES
 from bundler.core.registry_record import (
     HarborSettings,
     Read,
@@ -27,6 +27,7 @@ from bundler.core.registry_record import (
 )
 from bundler.errors import Damaged, Refused
 from bundler.stores.credentials import Credentials
+from bundler.stores.harbor import repository_path
 from bundler.stores.http import error_of
 from bundler.stores.registry import Registry
 from bundler.texts import text
@@ -44,6 +45,8 @@ class HarborApi:
         self._registry = registry
         self._admin = admin
         self._retry = retry
+        self._settings_bytes = 0
+        """The bytes of all answers from which settings were kept, in one thread."""
 
     def settings(self, prefix: str) -> HarborSettings:
         """Reads the settings of all projects, or of that of a prefix.
@@ -63,9 +66,9 @@ class HarborApi:
                 return instead
 
         wanted = prefix.partition("/")[0]
-        about = tried("systeminfo", lambda: self._get("systeminfo"), {})
+        about = tried("systeminfo", lambda: self._get_settings("systeminfo"), {})
         version = about.get("harbor_version") if isinstance(about, dict) else ""
-        found = tried("projects", lambda: list(self._list("projects")), [])
+        found = tried("projects", lambda: list(self._list("projects", self._get_settings)), [])
         projects: list[Settings] = []
         for answer in found:
             settings = project_settings(answer)
@@ -98,7 +101,7 @@ class HarborApi:
         policy: Settings | None = None
         if isinstance(retention, str) and re.fullmatch(r"[0-9]{1,18}", retention):
             path = f"retentions/{int(retention)}"
-            policy = tried(f"{name}: retention", lambda: retention_settings(self._get(path)), None)
+            policy = tried(f"{name}: retention", lambda: retention_settings(self._get_settings(path)), None)
         return {
             "quota": found[0] if found else None,
             "retention": policy,
@@ -113,9 +116,7 @@ class HarborApi:
         Raises:
             Refused, Damaged, Unavailable: Harbor does not list them.
         """
-        project, _, name = repository.partition("/")
-        place = quote(quote(name, safe=""), safe="")  # slashes are encoded twice
-        path = f"projects/{quote(project, safe='')}/repositories/{place}/artifacts?{urlencode({'q': 'tags=nil'})}"
+        path = f"{repository_path(repository)}/artifacts?{urlencode({'q': 'tags=nil'})}"
         found = set()
         for answer in self._list(path):
             if isinstance(answer, dict) and not answer.get("tags"):
@@ -123,9 +124,9 @@ class HarborApi:
         return frozenset(found)
 
     def _each(self, path: str, read: Read) -> list[Settings]:
-        return [read(answer) for answer in self._list(path)]
+        return [read(answer) for answer in self._list(path, self._get_settings)]
 
-    def _list(self, path: str) -> Iterator[Any]:
+    def _list(self, path: str, get: Callable[[str], Any] | None = None) -> Iterator[Any]:
         """The entries of all pages of a list.
 
         Raises:
@@ -135,7 +136,7 @@ class HarborApi:
         seen = 0
         for page in range(1, HARBOR_ENTRIES // _PAGE + 2):
             joint = "&" if "?" in path else "?"
-            answer = self._get(f"{path}{joint}{urlencode({'page': page, 'page_size': _PAGE})}")
+            answer = (get or self._get)(f"{path}{joint}{urlencode({'page': page, 'page_size': _PAGE})}")
             answer = [] if answer is None else answer  # a list without entries is null in some releases
             if not isinstance(answer, list):
                 raise Damaged("the answer is not a list", subject=f"{self._registry.name}: {path}")
@@ -147,11 +148,28 @@ class HarborApi:
                 break
         raise Refused("the list does not end", subject=f"{self._registry.name}: {path}", actual=str(seen))
 
-    def _get(self, path: str) -> Any:
+    def _get_settings(self, path: str) -> Any:
+        """An answer of which settings are kept.
+
+        Raises:
+            Refused: All of them together are larger than the settings of a Harbor can be.
+        """
+        if self._settings_bytes >= HARBOR_SETTINGS_BYTES:
+            raise Refused(
+                "the settings are too large",
+                subject=f"{self._registry.name}: {path}",
+                expected=text("at most {size:,} bytes", size=HARBOR_SETTINGS_BYTES),
+            )
+        return self._get(path, is_kept=True)
+
+    def _get(self, path: str, *, is_kept: bool = False) -> Any:
         def ask() -> Any:
             answer = self._registry.call("GET", f"api/v2.0/{path}", credentials=self._admin)
             if answer.status != 200:
                 raise error_of(answer, subject=text("{registry}: {path}", registry=self._registry.name, path=path))
-            return strict_json.loads(answer.read(HARBOR_PAGE_BYTES), what=self._registry.name)
+            content = answer.read(HARBOR_PAGE_BYTES)
+            if is_kept:
+                self._settings_bytes += len(content)
+            return strict_json.loads(content, what=self._registry.name)
 
         return self._retry(ask)

@@ -49,6 +49,12 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     return _own("XDG_STATE_HOME", ".local/state", environment)
 
 
+def imports_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Returns the folder of receipts of imports: ``$XDG_STATE_HOME/bundler/receipts``; None without a home folder."""
+    own = state_folder(environment)
+    return None if own is None else own / "receipts"
+
+
 def prunes_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Returns the folder of receipts of prunes: ``$XDG_STATE_HOME/bundler/prunes``; None without a home folder."""
     own = state_folder(environment)

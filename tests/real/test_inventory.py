@@ -254,6 +254,22 @@ def test_what_may_not_be_read_is_named(here, origin, fronts, tmp_path):
     assert [each.name for each in read(path).not_listed] == ["team/list:1", "team/zstd"]
 
 
+def test_one_manifest_that_the_registry_fails_at_is_named_and_the_others_are_read(here, origin, fronts, tmp_path):
+    front, path = fronts(origin, refusing("/team/list/manifests/", 500, "UNKNOWN")), tmp_path / "inventory.json"
+    ran = here("inventory", front.host, "-o", path, "--json")
+    assert ran.code == 3
+    assert [(each["name"], each["code"]) for each in ran.json["notListed"]] == [("team/list:1", "registry-failed")]
+    assert set(contents(read(path))) == set(origin.tags) - {"team/list"}
+    shown = here("status", front.host, "--json")
+    assert (shown.code, [each["name"] for each in shown.json["notListed"]]) == (3, ["team/list:1"])
+
+
+def test_a_prefix_that_is_none_is_noticed_with_those_that_are(here, origin, tmp_path):
+    ran = here("status", f"{origin.host}/wrong", "--rate", "requests=1000")
+    assert ran.code == 0
+    assert f"{origin.host} has no repository wrong and none below it; it has charts, library, team" in ran.err
+
+
 def test_a_repository_with_a_tag_that_is_none_counts_as_not_read_whole(here, origin, fronts, tmp_path):
     """An image may be needed by that tag alone: bundler prune removes nothing there."""
 

@@ -160,6 +160,16 @@ def test_the_last_import_is_undone_after_a_yes_only(here, bring, keys, new_regis
     assert here(*last, *to, "--yes", "--json").json["tags"][-1]["outcome"] == "as before"
 
 
+def test_a_receipt_that_nobody_signed_is_warned_of_unless_this_user_wrote_it(here, bring, new_registry, tmp_path):
+    receipt = bring(1, "--to", new_registry().host)
+    copied = tmp_path / "receipt.json"
+    copied.write_bytes(receipt.read_bytes())
+    own, other = (here("undo", path, "--insecure-no-signature", "--dry-run") for path in (receipt, copied))
+    assert (own.code, other.code) == (0, 0)
+    assert "anyone may have written" not in own.err
+    assert f"no trusted key has signed {copied}" in other.err
+
+
 def test_only_the_tags_of_the_registry_that_was_given_are_undone(here, bring, new_registry):
     one, other = new_registry(), new_registry()
     bring(1, "--to", one.host, "--to", other.host)
