@@ -16,7 +16,7 @@ import pytest
 from bundler.core.advice import ADVICE
 from tests.support.cluster_tools import place_tools
 from tests.support.images import image, index, layer_tar, packed, platform, simple
-from tests.support.parts import RealRegistry
+from tests.support.parts import RealRegistry, require
 from tests.support.proxies import RealNginx
 from tests.support.reading import DOCS, Reader, blocks
 from tests.support.registries import Fake, GitLab, Harbor, Nexus, Quay
@@ -53,6 +53,7 @@ BUNDLES = {
 @pytest.fixture
 def reader(here, tmp_path, monkeypatch, new_registry: Callable[..., RealRegistry], fronts) -> Callable[[str], Reader]:
     """Makes the reader of a recipe: two months of images, media, keys of others, and the product."""
+    require("skopeo", "curl", "openssl")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bin").mkdir()
     place_tools(tmp_path / "bin")
