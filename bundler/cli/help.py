@@ -119,13 +119,20 @@ def _example(example: str, width: int) -> list[str]:
     whole = "".join((command, *remark[:1], words))
     if columns(whole) <= width:
         return [whole]
+    return [*broken(command, width), *(wrapped(words, width, "      ") if words else ())]
+
+
+def broken(command: str, width: int) -> list[str]:
+    """A command in lines of at most so many columns, which a shell takes: it is broken before its options only."""
+    from bundler.views.words import columns
+
     lines: list[str] = []
     for part in re.split(r" (?=-)", command):
         if lines and columns(f"{lines[-1]} {part} \\") <= width:
             lines[-1] += f" {part}"
         else:
             lines.append(f"    {part}" if lines else part)
-    return [*(f"{line} \\" for line in lines[:-1]), lines[-1], *(wrapped(words, width, "      ") if words else ())]
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def option_records(command: click.Command, ctx: click.Context) -> dict[str, tuple[str, str]]:

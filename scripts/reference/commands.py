@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reference.markdown import NOTE, prose, table
+from bundler.cli.help import broken
+from reference.markdown import NOTE, code, prose, table
 from reference.tree import CommandText, OptionText
 
 GUIDES = {
@@ -48,6 +49,8 @@ GUIDES = {
 
 _ROOT = "../"
 """The way from docs/commands/ to docs/."""
+_WIDTH = 96
+"""The columns of an example."""
 
 
 def overview(program: CommandText) -> str:
@@ -85,12 +88,15 @@ def _parts(command: CommandText, level: str, links: str) -> Iterator[str]:
 
 def _examples(command: CommandText) -> str:
     width = max((len(each.line) for each in command.examples if each.remark), default=0)
-    lines = (f"{each.line:{width}}   # {each.remark}" if each.remark else each.line for each in command.examples)
-    return "".join(f"{line}\n" for line in lines)
+    lines = (
+        [f"{each.line:{width}}   # {each.remark}"] if each.remark else broken(each.line, _WIDTH)
+        for each in command.examples
+    )
+    return "".join(f"{line}\n" for each in lines for line in each)
 
 
 def _options(heading: str, options: tuple[OptionText, ...]) -> Iterator[str]:
     if options:
         if heading:
             yield heading
-        yield table(("option", "meaning"), ((f"`{each.spelling}`", prose(each.text, _ROOT)) for each in options))
+        yield table(("option", "meaning"), ((code(each.spelling), prose(each.text, _ROOT)) for each in options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Sequence
 
@@ -27,6 +28,13 @@ def prose(text: str, root: str = "") -> str:
 def _flagged(text: str) -> str:
     found = re.split(rf"({_FLAG.pattern})", text)
     return "".join(f"`{part}`" if index % 2 else _SPECIAL.sub(r"\\\g<0>", part) for index, part in enumerate(found))
+
+
+def code(text: str) -> str:
+    """A text as code in a cell of a table. Not each reader of Markdown takes a stroke in backticks there."""
+    if "|" not in text:
+        return f"`{text}`"
+    return f"<code>{html.escape(text, quote=False).replace('|', '&#124;')}</code>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
