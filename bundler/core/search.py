@@ -27,6 +27,9 @@ CARRIED = "carried"
 
 _DIGITS = lazy_pattern(rf"(?:(?:.*@)?sha(?:256|512):)?([0-9a-f]{{{LEAST_DIGITS},128}})", re.ASCII)
 """Of a name with a digest, as Kubernetes shows images, the digest is searched for."""
+_PIECE_BYTES = 1 << 20
+"""A document is searched in pieces: a receipt may have 256 MiB, and its copy in small letters as much again."""
+
 _SPECIAL = lazy_pattern(r"[*?\[\]]+")
 _LABELS = tuple(f"org.opencontainers.image.{name}" for name in ("title", "version"))
 
@@ -83,7 +86,9 @@ class SearchText:
 
     def may_be_in(self, content: bytes) -> bool:
         """False if no image in a JSON document can fit: the document has none of the text, and escapes no character."""
-        return b"\\" in content or self._literal in content.lower()
+        literal = self._literal
+        pieces = (content[at : at + _PIECE_BYTES + len(literal)] for at in range(0, len(content), _PIECE_BYTES))
+        return b"\\" in content or any(literal in piece.lower() for piece in pieces)
 
     @property
     def _literal(self) -> bytes:

@@ -174,26 +174,33 @@ class _Search:
             self.receipts += 1
             self._read_receipts([path])
             return
-        receipts = self.receipts
-        if isinstance(path, Path):
-            self.receipts_in([path])
-        try:
-            bundles = find_several([path])
-        except (Misuse, Incomplete) as error:
-            if isinstance(path, S3Path) or isinstance(error, Incomplete):
-                raise
-            if self.receipts == receipts:
-                raise Misuse(
-                    "no bundle and no receipt here",
-                    subject=str(path),
-                    hint="give a receipt, a folder of receipts, a bundle, or a medium with bundles",
-                ) from error
-            return
-        self.unused += [(path, error) for error in bundles[0].skipped]
+        bundles, absence = self._bundles_at(path)
         for bundle in bundles:
             known = self._bundles.get(bundle.id)
             listings = (*known.listings, *bundle.listings) if known else bundle.listings
             self._bundles[bundle.id] = replace(bundle, listings=listings)
+        receipts = self.receipts
+        if isinstance(path, Path):
+            self.receipts_in([path])
+        if absence is not None and self.receipts == receipts:
+            raise absence
+
+    def _bundles_at(self, path: BundlePath) -> tuple[tuple[UncheckedBundle, ...], BundlerError | None]:
+        """Finds the bundles in a folder; the error for none, which is one unless there are receipts.
+
+        It goes first, because it bounds the number of files in the folder.
+        """
+        try:
+            bundles = find_several([path])
+        except Incomplete as error:
+            return (), error
+        except Misuse as error:
+            if isinstance(path, S3Path):
+                return (), error
+            hint = "give a receipt, a folder of receipts, a bundle, or a medium with bundles"
+            return (), Misuse("no bundle and no receipt here", subject=str(path), hint=hint)
+        self.unused += [(path, error) for error in bundles[0].skipped]
+        return bundles, None
 
     def read_bundles(self) -> None:
         """Searches the bundles of all paths. Two media of one bundle are one bundle."""

@@ -267,6 +267,8 @@ def test_a_search_that_finds_nothing_says_so_and_changed_receipts_count_for_noth
     assert (changed.code, "NOT USED: 1 files" in changed.out) == (1, True)
     assert here("search", "team/evil", receipt, "--trust", keys[1]).code == 5
     (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "empty" / "pipe.json")
+    assert here("receipt", "list", tmp_path / "empty").code == 0
     assert here("search", "x", tmp_path / "empty").code == 2
     (tmp_path / "month-1" / "bundle.json").write_text("{}")
     broken = here("search", "team", tmp_path / "month-1")

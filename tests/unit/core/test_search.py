@@ -69,6 +69,8 @@ def test_characters_that_json_escapes_are_found_too() -> None:
     content = RECEIPT.to_json().replace(b"nginx", b"\\u006eginx")
     wanted = SearchText.parse("nginx")
     assert wanted.may_be_in(content)
+    for before in range((1 << 20) - 8, (1 << 20) + 2):
+        assert wanted.may_be_in(bytes(before) + b"NGINX")
     assert not wanted.may_be_in(RECEIPT.to_json().replace(b"nginx", b"httpd"))
     assert len(list(found_in_receipt(parse_receipt_part(content, reader_of(wanted), what="x"), wanted))) == 1
 
