@@ -11,7 +11,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.corpus import Corpus, read_corpus
+from benchmarks.corpus import Corpus, check_tag, read_corpus
 from benchmarks.feature import Feature, Setting, requests_in
 from benchmarks.registry import OwnRegistry
 from benchmarks.rounds import Samples
@@ -44,6 +44,8 @@ def run_attachments(setting: Setting) -> Feature:
             with OwnRegistry(work / "target") as target, setting.runner.counting(target.process):
                 run = ("import", folder / "bench", *bundler.trust, "--to", target.host, *metrics)
                 samples.add("import", name, bundler.run(*run))
+                for image in corpus.images:
+                    check_tag(image, target.host)
             notes["import", name] = f"{requests_in(work / 'run.prom'):,} requests"
             shutil.rmtree(folder)
 

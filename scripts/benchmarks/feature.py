@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks.contestants import Bundler, Keys
@@ -106,8 +105,3 @@ def requests_in(metrics: Path) -> int:
     """The requests of a run, by the file of its ``--metrics``."""
     lines = metrics.read_text().splitlines()
     return sum(int(line.split()[-1]) for line in lines if line.startswith("bundler_registry_responses{"))
-
-
-def median_note(figures: Sequence[int], unit: str) -> str:
-    """The median of some counts, with its unit."""
-    return f"{median(figures):,.0f} {unit}"

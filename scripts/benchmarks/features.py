@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -43,5 +44,7 @@ def run_features(names: Iterable[str], setting: Setting) -> Iterator[Feature]:
             print(f"{flag.name}: {flag.help}", file=sys.stderr)
             work = setting.work / flag.name
             work.mkdir()
+            began = time.monotonic()
             yield flag.run(dataclasses.replace(setting, work=work))
+            print(f"{flag.name} took {time.monotonic() - began:.0f} s", file=sys.stderr)
             shutil.rmtree(work)

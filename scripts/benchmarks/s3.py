@@ -129,6 +129,7 @@ def _turn(turn: _Turn, samples: Samples) -> None:
     shutil.rmtree(work / "layout")
     with OwnRegistry(work / "registry") as registry, runner.counting(registry.process):
         samples.add("import", "bundler", bundler.import_(place, registry.host))
+        bundler.check(registry.host)
     samples.add("import", "boto3", got)
     with OwnRegistry(work / "registry") as registry, runner.counting(registry.process):
         samples.add("import", "curl, boto3", got + curl.import_(work / "fetched", registry.host))
