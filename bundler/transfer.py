@@ -312,7 +312,10 @@ def ask_all(
     questions: Sequence[Question], ask: Callable[[Question], None], run: Run, *, workers: int = SMALL_WORKERS
 ) -> list[tuple[Question, BundlerError]]:
     """Does something for each of many objects, in parallel, each with retries of its own. Small things by default."""
-    return run_all(questions, ask, front_workers=run.at_most(workers), cancellation=run.cancellation)
+    if not questions:
+        return []
+    at_once = min(run.at_most(workers), len(questions))
+    return run_all(questions, ask, front_workers=at_once, cancellation=run.cancellation)
 
 
 @frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
 from bundler.errors import Misuse
 from bundler.texts import text
+
+if TYPE_CHECKING:
+    from bundler import ImportResult
 
 _REASON_CHARACTERS = 500
 """The longest reason that a receipt gets."""
@@ -243,8 +247,6 @@ def import_(
 
     The import writes a receipt. bundler undo restores tags; bundler explain explains errors.
     """
-    from bundler.views import documents, import_report
-
     options.check_stdin(
         password_stdin, passphrase_file, key_passphrase_file, preheat_token_file, preheat_pull_login, admin_credentials
     )
@@ -307,10 +309,22 @@ def import_(
         ),
         request.paths,
     )
-    lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
-    lines, document = reporting.add(result, lines, documents.import_document(result) if is_json else {})
+    lines = [] if quiet and not result.exit_code else _lines(result, is_verbose=verbose)
+    lines, document = reporting.add(result, lines, _document(result) if is_json else {})
     show(lines, document, is_json=is_json)
     return result.exit_code
+
+
+def _lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
+    from bundler.views import import_report
+
+    return import_report.import_lines(result, is_verbose=is_verbose)
+
+
+def _document(result: ImportResult) -> dict[str, Any]:
+    from bundler.views import documents
+
+    return documents.import_document(result)
 
 
 def _reason(given: str | None) -> str:

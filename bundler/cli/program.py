@@ -261,11 +261,13 @@ def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
 
     A command of many images makes the document only for ``--json``: that of 20,000 images takes 20 MiB.
     """
-    from bundler.views import documents, errors
-
     if is_json:
+        from bundler.views import documents, errors
+
         errors.show([documents.dump(document)])
     elif lines:
+        from bundler.views import errors
+
         errors.show(lines)
 
 

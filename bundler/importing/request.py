@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundler.core.frozen import frozen
 from bundler.core.location import Target
@@ -16,7 +17,6 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.core.shard import Shard
-from bundler.hooks.preheat import PreheatRequest
 from bundler.importing.need_file import NeedRequest
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.open_bundle import LOCKED, Unlocking
@@ -28,6 +28,9 @@ from bundler.system.clock import now
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import Request, complete, several
 from bundler.transports.parsing import target_of
+
+if TYPE_CHECKING:
+    from bundler.hooks.preheat import PreheatRequest
 
 
 @frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,28 @@ def test_a_second_import_finds_everything_there(bundler, bundle, target, keys):
     assert {each["outcome"] for each in again.json["targets"][0]["images"]} == {"present"}
     assert again.json["targets"][0]["bytesSent"] == 0
     assert {path: path.stat().st_mtime_ns for path in target.storage.rglob("*")} == before, "something was written"
+
+
+def test_a_second_import_loads_nothing_that_it_does_not_use(bundler, bundle, target, keys):
+    run = ("import", bundle, "--trust", keys[1], "--to", target.host, "--quiet")
+    assert bundler(*run).code == 0
+    again = bundler(*run, environment={"PYTHONVERBOSE": "1"})
+    assert again.code == 0
+    loaded = set(re.findall("^import '([^']+)'", again.err, re.MULTILINE))
+    assert {"bundler.importing.import_", "bundler.stores.http", "urllib3"} <= loaded
+    rarely_used = ("hooks", "serving", "stores.docker_sdk", "views.documents", "views.errors", "views.import_report")
+    assert not {name for name in loaded if name.startswith(tuple(f"bundler.{part}" for part in rarely_used))}
+    assert not loaded & {
+        "boto3",
+        "botocore",
+        "cryptography.x509",
+        "docker",
+        "py7zr",
+        "requests",
+        "segno",
+        "tqdm",
+        "yaml",
+    }
 
 
 @pytest.mark.parametrize("transport", ["oci", "oci-archive"])
