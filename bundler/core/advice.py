@@ -952,8 +952,8 @@ _ENTRIES = (
         "an optional package is not installed",
         "install it with pip, on this machine",
         "Some kinds of signatures need a package that bundler does not bring along. The hint has the command. On a "
-        "machine without internet, carry the wheels: pip download on the other side, then pip install --no-index "
-        "--find-links.",
+        "machine without internet, carry the wheels: pip download on the other side, then pip in the environment of "
+        "bundler with --no-index --find-links.",
     ),
     Advice(
         "no-sbom",

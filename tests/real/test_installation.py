@@ -45,12 +45,15 @@ def test_e_what_the_readme_says_installs_the_command_with_the_python_of_debian(t
         "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say that there is none
     }
-    script = f"set -eu\n{words_of_the_readme()}\n~/.local/bin/bundler --version\n"
+    script = f"set -eu\n{words_of_the_readme()}\n~/.local/bin/bundler --version\n~/.local/bin/bundler man\n"
     done = subprocess.run(
         ["sh", "-c", script], cwd=source, env=environment, text=True, capture_output=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"^bundler \d", done.stdout, re.MULTILINE), done.stdout
+    page = tmp_path / "home/.local/lib/bundler/share/man/man1/bundler.1"
+    assert done.stdout.endswith(page.read_text())
+    assert ".SH EXIT STATUS" in page.read_text()
 
 
 def test_e_no_document_tells_to_install_into_the_python_of_the_system():
