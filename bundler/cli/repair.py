@@ -55,8 +55,8 @@ def repair(
 
     A bundle has parity if it was exported with --parity, or by bundler parity. Chunks that are missing, truncated,
     damaged or renamed are repaired, if not too much is lost; then the whole bundle is verified. Each repaired chunk has
-    the bytes that were signed, or it is not kept. The program par2 does the work: pip install 'image-bundler[parity]',
-    or apt install par2.
+    the bytes that were signed, or it is not kept. The program par2 does the work, from the
+    extra image-bundler[parity] or from Debian's package par2.
 
     If it is interrupted, run the same command again.
     """
