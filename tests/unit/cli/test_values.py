@@ -21,14 +21,16 @@ ENCODED = base64.b64encode(bytes(range(48))).decode()
 
 
 def parameters(kind: type[Text]) -> list[object]:
-    """Each command with each of its parameters of a type, and the words with which a value is given."""
+    """Each command with each of its parameters of a type, and the words before its value."""
     found: list[object] = []
     for path, command in _commands(program, ()):
         for parameter in command.params:
             if isinstance(parameter.type, kind):
                 name = max(parameter.opts, key=len)
-                words = [*path, *([name] if isinstance(parameter, click.Option) else [])]
-                found.append(pytest.param(words, id=" ".join([*path, name])))
+                is_option = isinstance(parameter, click.Option)
+                arguments = [each for each in command.params if isinstance(each, click.Argument)]
+                words = [name] if is_option else ["x"] * arguments.index(parameter)
+                found.append(pytest.param([*path, *words], id=" ".join([*path, name])))
     return found
 
 
