@@ -239,6 +239,9 @@ STATUS_RECEIPTS = 1_000
 SEARCH_CHARACTERS = 500
 """The text of a search: longer than any name of an image."""
 
+SEARCHED_CHARACTERS = 1024
+"""The longest name or label that is compared with a pattern; the longest reference of an image has as many."""
+
 SEARCH_IMAGES = 20_000
 """The images that a search names, in all receipts and bundles together; further ones are counted."""
 

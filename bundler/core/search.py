@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of
-from bundler.core.limits import SEARCH_CHARACTERS
+from bundler.core.limits import SEARCH_CHARACTERS, SEARCHED_CHARACTERS
 from bundler.core.manifest import BundleManifest, Image
 from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt
@@ -70,7 +70,7 @@ class SearchText:
         """True if one of some names fits. Upper and lower case are the same."""
         lowered = (name.lower() for name in names if name)
         if self._pattern is not None:
-            return any(map(self._pattern.fullmatch, lowered))
+            return self._fits_one(lowered)
         return any(self._name in name for name in lowered)
 
     def fits_digest(self, digest: str | None) -> bool:
@@ -81,8 +81,13 @@ class SearchText:
         """False if no line of a text can fit."""
         lowered = lines.lower()
         if self._pattern is not None:
-            return any(map(self._pattern.fullmatch, lowered.split("\n")))
+            return self._fits_one(lowered.split("\n"))
         return self._name in lowered or bool(self.digits and self.digits in lowered)
+
+    def _fits_one(self, names: Iterable[str]) -> bool:
+        """True if the pattern fits one of some names. The time for a name grows with the square of its length."""
+        assert self._pattern is not None
+        return any(map(self._pattern.fullmatch, (name for name in names if len(name) <= SEARCHED_CHARACTERS)))
 
     def may_be_in(self, content: bytes) -> bool:
         """False if no image in a JSON document can fit: the document has none of the text, and escapes no character."""

@@ -19,7 +19,7 @@ from bundler.core.limits import INVENTORY_BYTES, NEED_LIST_BYTES, RECEIPT_BYTES,
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.system.durable_files import place_durably
-from bundler.system.files import holds, read_bounded
+from bundler.system.files import holds, of_machine, read_bounded
 from bundler.texts import some, text
 
 
@@ -140,7 +140,11 @@ def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, d
         Untrusted: No trusted key has signed it, or a signature does not match.
         Damaged, LocalStorage: The file cannot be read, or is larger than such documents are.
     """
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:  # a link to a name that no file can have, or into a folder of another user
+        raise of_machine(error, str(path)) from error
+    if not is_there:
         raise Misuse(kind.missing, subject=str(path))
     content = read_bounded(path, kind.limit_bytes)
     keys: Sequence[PublicKey] = ()

@@ -108,10 +108,12 @@ def _bounded(found: list[Path], folder: Path) -> list[Path]:
 def _is_receipt(path: Path) -> bool:
     """True if a file begins like a receipt. An empty one reserves the name of a receipt that is not written yet."""
     try:
+        if not path.is_file():
+            return False  # opening a pipe would wait for a writer
         with path.open("rb") as file:
             return _RECEIPT.match(file.read(_HEAD_BYTES)) is not None
     except OSError:
-        return path.is_file()  # reading it says why it cannot be read
+        return True  # reading it says why it cannot be read
 
 
 def own_content(path: Path) -> bytes:

@@ -153,9 +153,9 @@ def last_receipt(
 
 def is_receipt(path: Path) -> bool:
     """True if a file begins like a receipt. An empty one reserves the name of a receipt that is not written yet."""
-    if not path.is_file():
-        return False  # opening a pipe would wait for a writer, and the folder may be on a stranger's medium
     try:
+        if not path.is_file():
+            return False  # opening a pipe would wait for a writer, and the folder may be on a stranger's medium
         with path.open("rb") as file:
             return _RECEIPT.match(file.read(_HEAD_BYTES)) is not None
     except OSError:

@@ -270,6 +270,10 @@ def test_a_search_that_finds_nothing_says_so_and_changed_receipts_count_for_noth
     os.mkfifo(tmp_path / "empty" / "pipe.json")
     assert here("receipt", "list", tmp_path / "empty").code == 0
     assert here("search", "x", tmp_path / "empty").code == 2
+    (tmp_path / "empty" / "link.json").symlink_to("x" * 300)
+    for command in (("receipt", "list"), ("search", "x"), ("status",)):
+        listed = here(*command, tmp_path / "empty")
+        assert (listed.code != 8, "link.json: cannot be read" in listed.out + listed.err) == (True, True)
     (tmp_path / "month-1" / "bundle.json").write_text("{}")
     broken = here("search", "team", tmp_path / "month-1")
     assert (broken.code, "NOT USED" in broken.out) == (1, True)

@@ -254,10 +254,13 @@ def test_credentials_are_found_where_the_tools_of_aws_find_them(run, front, ther
     files = {"AWS_CONFIG_FILE": tmp_path / "config", "AWS_SHARED_CREDENTIALS_FILE": tmp_path / "credentials"}
     with roles() as address:
         container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{address}/container"}
+        token, role = tmp_path / "token", "arn:aws:iam::123456789012:role/bundler"
+        token.write_text(TOKEN)
         for given, code in (
             ({"AWS_PROFILE": "backup", "AWS_ENDPOINT_URL_S3": "", **files}, 0),
             ({"AWS_PROFILE": "by-process", "AWS_ENDPOINT_URL_S3": "", **files}, 0),
             ({"AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN, **container}, 0),
+            ({"AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ROLE_ARN": role, "AWS_ENDPOINT_URL_STS": address}, 0),
             ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": address, "AWS_EC2_METADATA_DISABLED": "false"}, 0),
             ({"AWS_PROFILE": "none", **files}, 2),
             ({"AWS_CONTAINER_AUTHORIZATION_TOKEN": "wrong", **container}, 2),

@@ -21,13 +21,17 @@ _READ_SECONDS = 60
 _CONNECTIONS = 64
 
 
-class _OnlyS3(Loader):  # type: ignore[misc]  # botocore has no types
-    """Finds the description of S3 without a look into the folders of the other 400 services."""
+_SERVICES = ("s3", "signin", "sso", "sso-oidc", "sts")
+"""S3, and the services that botocore asks for credentials: of roles, of single sign-on, and of ``aws login``."""
+
+
+class _FewServices(Loader):  # type: ignore[misc]  # botocore has no types
+    """Finds the descriptions of these without a look into the folders of the other 400 services."""
 
     def list_available_services(self, type_name: str) -> list[str]:
         """As of botocore."""
         del type_name
-        return ["s3"]
+        return list(_SERVICES)
 
 
 def new_client() -> Any:
@@ -38,7 +42,7 @@ def new_client() -> Any:
     """
     session = Session()
     if session.get_config_variable("data_path") is None:  # AWS_DATA_PATH may have another description
-        session.register_component("data_loader", _OnlyS3())
+        session.register_component("data_loader", _FewServices())
     retries: dict[str, object] = {"mode": "standard"}
     if session.get_config_variable("max_attempts") is None:
         retries["total_max_attempts"] = _ATTEMPTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -91,3 +92,13 @@ def test_a_document_that_is_no_receipt_is_damaged(field: str, wrong: object) -> 
     for text in ("nginx", LAYER):
         with pytest.raises(Damaged):
             parse_receipt_part(json.dumps(document).encode(), reader_of(SearchText.parse(text)), what="x")
+
+
+def test_a_name_that_no_image_can_have_takes_no_hours() -> None:
+    for text in ("*a*b", "a*b", "?*?b"):
+        wanted, began = SearchText.parse(text), time.process_time()
+        for name in ("/" * (1 << 20), "/a" * (1 << 19)):
+            assert not wanted.may_fit(f"{name}\n")
+            assert not wanted.fits_name(name)
+        assert time.process_time() - began < 1
+        assert wanted.fits_name("/" * 1000 + "aab")
