@@ -36,6 +36,7 @@ from urllib3.exceptions import (
 from bundler import __version__, texts
 from bundler.core.advice import LOG_IN, problem
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
+from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB
 from bundler.core.registry_answers import RegistryAnswer
@@ -55,6 +56,7 @@ _CONNECTIONS = 16
 TOLERATED_SKEW_SECONDS = 60
 """The tolerated difference of clocks, as in distribution's token verification (registry/auth/token, leeway)."""
 
+_ORIGIN = lazy_pattern(r"[a-z]+://[^/?#\\]*/")
 _NO_RETRIES = urllib3.Retry(False, redirect=False)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_METHOD = frozenset({307, 308})
@@ -314,9 +316,8 @@ class HttpClient:
         A pool manager parses each URL again, which costs as much as the answer to a small request. So the pool of one
         origin is kept. Of the other origins the manager keeps the latest few: a server may redirect to any number.
         """
-        if self._own is None and self._pools.proxy is None:
-            origin = _origin(url)
-            self._own = origin, self._pools.connection_from_url(origin)
+        if self._own is None and self._pools.proxy is None and (found := _ORIGIN.match(url)):
+            self._own = found[0], self._pools.connection_from_url(found[0])
         if self._own is not None and url.startswith(self._own[0]):
             return self._own[1], url[len(self._own[0]) - 1 :]
         return self._pools, url
@@ -538,8 +539,8 @@ def _registry_at(origin: str) -> str:
 
 def _origin(url: str) -> str:
     """Returns the begin of a URL, with the slash after its host and port; all of it if it has no path."""
-    end = url.find("/", url.find("://") + 3)
-    return url[: end + 1] if end > 0 else url
+    found = _ORIGIN.match(url)
+    return found[0] if found else url
 
 
 def _host(url: str) -> str:

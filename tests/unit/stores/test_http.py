@@ -107,3 +107,12 @@ def test_a_full_disk_that_the_registry_shows_as_a_number_is_in_words():
     assert _registry_words(body) == ("UNKNOWN", "unknown error: no space left on device")
     detail["Enclosed"] = {"Err": "28"}
     assert _registry_words(json.dumps({"errors": [{"detail": detail}]}).encode()) == ("", "")
+
+
+def test_a_token_server_without_a_path_is_asked_for_what_its_address_says() -> None:
+    client = HttpClient(None, None)
+    for url in ("http://auth", "http://auth?scope=pull", "http://auth?scope=/a/b", "http://auth#/a"):
+        assert client._pool_for(url)[1] == url
+    assert client._pool_for("http://auth/token?scope=/a")[1] == "/token?scope=/a"
+    for url in ("http://auth.example/token", "http://auth:81/token", "http://auth@other/token", "http://auth?scope=/a"):
+        assert client._pool_for(url)[1] == url
