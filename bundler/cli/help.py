@@ -25,6 +25,12 @@ _RANGE = r"\b(\d+)<=x<=(\d+)\b"
 class Formatter(click.HelpFormatter):
     """Writes help by columns instead of characters."""
 
+    def write_heading(self, heading: str) -> None:
+        """Writes the heading of a section, with the colon of the language."""
+        from bundler.views.languages import said
+
+        self.write(" " * self.current_indent + said("{heading}:", heading=heading) + "\n")
+
     def write_text(self, text: str) -> None:
         """Writes a text with indented lines."""
         from bundler.views.words import wrapped

@@ -185,7 +185,7 @@ def syntax_error(error: yaml.YAMLError, text: str, source: str) -> Misuse:
     line = text.split("\n")[mark.line : mark.line + 1] if mark else []
     hint = "indent with spaces, not with tabs" if any("\t" in each for each in line) else None
     return Misuse(
-        texts.text("not valid YAML: {getattr}", getattr=getattr(error, "problem", None) or error),
+        texts.text("not valid YAML: {problem}", problem=getattr(error, "problem", None) or error),
         subject=where,
         hint=hint,
     )
