@@ -37,6 +37,8 @@ def parse_fingerprint(text: str) -> str:
     """
     digits = _SEPARATORS.sub("", text).lower()
     whole = "give all 64 hex digits: bundler keygen and bundler trust list print them"
+    if not digits:
+        raise Misuse("the fingerprint is empty", subject="--fingerprint", hint=whole)
     if not _HEX.fullmatch(digits):
         raise Misuse("not a fingerprint", subject=f"--fingerprint {text[:80]}", hint=whole)
     if len(digits) == _KEY_ID_DIGITS:

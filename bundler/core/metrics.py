@@ -61,7 +61,7 @@ def sample(metric: Metric, value: float, **labels: str) -> Sample:
 VERSION = Metric("bundler_build_info", "Version of bundler that wrote this file; the value is 1.")
 LAST_RUN = Metric("bundler_last_run_timestamp_seconds", "Unix time at which the last run of the command ended.")
 EXIT_CODE = Metric(
-    "bundler_last_run_exit_code", "Exit code of the last run; 0 is success, README of bundler has the others."
+    "bundler_last_run_exit_code", "Exit code of the last run; 0 is success, bundler explain CODE says what to do."
 )
 DURATION = Metric("bundler_last_run_duration_seconds", "Duration of the last run.")
 PHASE_DURATION = Metric(

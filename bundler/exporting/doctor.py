@@ -188,9 +188,10 @@ def _plan(request: ExportDoctorRequest, checks: Iterable[Check], run: Run | None
         return Check("plan", State.FAIL, "", error)
     return ok(
         "plan",
-        text(
-            "{images:,} images need {size} in {chunks:,} chunks",
-            images=len(manifest.images),
+        counted(
+            len(manifest.images),
+            "{count:,} image needs {size}; chunks: {chunks:,}",
+            "{count:,} images need {size}; chunks: {chunks:,}",
             size=size_words(manifest.size_bytes),
             chunks=len(manifest.chunks),
         ),

@@ -17,8 +17,8 @@ _SHOWN = 50
 def error_lines(error: BundlerError) -> list[str]:
     """The lines about an error, the object first."""
     if not isinstance(error, Several):
-        return [f"{_label()} {escaped(worded(error))}", *advice_lines(error, "  ")]
-    lines = [f"{_label()} {escaped(translated(error.message))}"]
+        return [f"{_label()}{escaped(worded(error))}", *advice_lines(error, "  ")]
+    lines = [f"{_label()}{escaped(translated(error.message))}"]
     for _code, same in groupby(error.errors[:_SHOWN], lambda each: each.code):
         errors = list(same)
         for hint, group in groupby(errors, hint_of):
@@ -61,4 +61,5 @@ def show(lines: list[str], *, on_stderr: bool = False) -> None:
 def _label() -> str:
     is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = said("error:")
-    return f"\x1b[1;31m{label}\x1b[0m" if is_coloured else label
+    space = " " if label.isascii() else ""  # the colon of Chinese has its space in it
+    return f"\x1b[1;31m{label}\x1b[0m{space}" if is_coloured else f"{label}{space}"

@@ -37,7 +37,7 @@ def explain_lines(result: ExplainResult, *, width: int) -> list[str]:
     for entry in result.entries:
         lines += ["", *_entry_lines(entry, width)] if lines else _entry_lines(entry, width)
     if result.related:
-        lines += ["", f"{translated('codes with the same exit code')}:"]
+        lines += ["", said("codes with the same exit code:")]
         lines += wrapped(", ".join(result.related), width)
     return lines
 

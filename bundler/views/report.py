@@ -67,7 +67,7 @@ def keygen_lines(pair: KeyPair) -> list[str]:
         fact(said("private key"), kept, width=_KEY_WIDTH),
         fact(
             said("public key"),
-            said("{file}  (give it to the importer, never on the same medium,", file=public),
+            said("{file}  (give it to the other side, never on the medium of a bundle,", file=public),
             width=_KEY_WIDTH,
         ),
         fact("", said("and read out the fingerprint when they add it: bundler trust add)"), width=_KEY_WIDTH),

@@ -64,7 +64,7 @@ def receipt_words(result: StatusResult) -> Text:
     if read.unsigned:
         parts.append(text("{count:,} without a trusted signature", count=read.unsigned))
     if read.unused:
-        parts.append(text("{count:,} files not used", count=read.unused))
+        parts.append(counted(read.unused, "{count:,} file not used", "{count:,} files not used"))
     if found.elsewhere:
         parts.append(text("about other registries: {registries}", registries=some(found.elsewhere, most=3)))
     if found.without_blobs:

@@ -40,7 +40,7 @@ def test_blanks_colons_and_case_mean_nothing(text: str) -> None:
         pytest.param(grouped(WHOLE[:16]), "key id", id="a key id in groups"),
         pytest.param(WHOLE[:63], "fingerprint", id="one digit less"),
         pytest.param(WHOLE + "0", "fingerprint", id="one digit more"),
-        pytest.param("", "fingerprint", id="nothing"),
+        pytest.param("", "is empty", id="nothing"),
         pytest.param("g" * 64, "fingerprint", id="no hex"),
         pytest.param("SHA256:" + "A" * 43, "fingerprint", id="as ssh writes them"),
         pytest.param("\u0661" * 64, "fingerprint", id="digits of another alphabet"),

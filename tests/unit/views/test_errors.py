@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bundler.errors import Refused, Several
+from bundler.views import languages
 from bundler.views.errors import error_lines
 
 
@@ -37,3 +38,10 @@ def test_the_explanation_of_a_code_is_named_once_below_its_errors():
         "    -> copy two",
         "       more: bundler explain base-missing",
     ]
+
+
+def test_the_label_of_an_error_ends_as_its_language_writes_it(monkeypatch):
+    assert error_lines(missing("a"))[0] == "error: a: not found"
+    zh = languages.gettext.translation("bundler", localedir=languages.LOCALES, languages=["zh"]).gettext
+    monkeypatch.setattr(languages, "_catalogue", lambda: zh)
+    assert error_lines(missing("a"))[0].startswith("错误：a")
