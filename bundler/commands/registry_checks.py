@@ -41,6 +41,7 @@ _REPOSITORY = "bundler-doctor"
 
 
 Steps = Sequence[tuple[str, Callable[[], Check], str]]
+"""For each check its name, its question, and the name of the check that it needs, if any."""
 
 
 def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
@@ -49,6 +50,17 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
     Rights are not checked with credentials that were just refused: some registries lock accounts after some attempts.
     """
     steps: Steps = (
+        *connection_steps(visit),
+        ("push", visit.push, "credentials"),
+        ("upload", visit.upload, "push"),
+        ("body", visit.body, "registry"),
+    )
+    return checks_of(steps)
+
+
+def connection_steps(visit: RegistryVisit) -> Steps:
+    """The steps for every registry, from the proxy to a pull."""
+    return (
         ("proxy", visit.proxy, ""),
         ("name", visit.name, ""),
         ("tcp", visit.tcp, "name"),
@@ -57,19 +69,11 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
         ("clock", visit.clock, "registry"),
         ("credentials", visit.credentials, "registry"),
         ("pull", visit.pull, "credentials"),
-        ("push", visit.push, "credentials"),
-        ("upload", visit.upload, "push"),
-        ("body", visit.body, "registry"),
     )
-    return made(steps)
 
 
-def made(steps: Steps) -> Iterator[Check]:
-    """Makes checks. One that needs a check that failed is skipped, with the cause.
-
-    Args:
-        steps: For each check its name, its question, and the name of the check that it needs, if any.
-    """
+def checks_of(steps: Steps) -> Iterator[Check]:
+    """Makes the checks of some steps. One that needs a check that failed is skipped, with the cause."""
     causes: dict[str, str] = {}
     for name, ask, needed in steps:
         if needed in causes:

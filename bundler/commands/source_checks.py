@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bundler.commands.checks import Check, State, ok, skipped, warned
-from bundler.commands.registry_checks import RegistryVisit, made
+from bundler.commands.registry_checks import RegistryVisit, checks_of, connection_steps
 from bundler.core.reference import Reference
 from bundler.errors import Absent, Refused, Unavailable
 from bundler.stores.addresses import shown
 from bundler.stores.hosts import NetworkOptions
+from bundler.stores.pull_limit import PullLimit
 from bundler.stores.repository import Repository
-from bundler.texts import counted, some, text
+from bundler.texts import Text, counted, some, text
 from bundler.transports.parsing import parse_target
 
 MOST_ASKED = 20
@@ -37,18 +38,8 @@ def source_checks(
         now_seconds: The time in seconds since 1970.
     """
     visit = SourceVisit(registry, images, network, now_seconds=now_seconds)
-    steps = (
-        ("proxy", visit.proxy, ""),
-        ("name", visit.name, ""),
-        ("tcp", visit.tcp, "name"),
-        ("tls", visit.tls, "tcp"),
-        ("registry", visit.answers, "tls"),
-        ("clock", visit.clock, "registry"),
-        ("credentials", visit.credentials, "registry"),
-        ("pull", visit.pull, "credentials"),
-        ("limit", visit.limit, "pull"),
-    )
-    return (replace(check, about=registry) for check in made(steps))
+    steps = (*connection_steps(visit), ("limit", visit.limit, "pull"))
+    return (replace(check, about=registry) for check in checks_of(steps))
 
 
 class SourceVisit(RegistryVisit):
@@ -91,30 +82,34 @@ class SourceVisit(RegistryVisit):
         limit = self._repository_of(image).pull_limit(image.target)
         if limit is None:
             return ok("limit", "the registry states none")
-        hours = round((limit.window_seconds or 0) / _HOUR_SECONDS)
-        left, most, needed = limit.left, limit.most, len(self._images)
-        found = text("{left:,} of {most:,} pulls are left", left=left, most=most)
-        if hours:
-            found = counted(
-                hours,
-                "{left:,} of {most:,} pulls in {count} hour are left",
-                "{left:,} of {most:,} pulls in {count} hours are left",
-                left=left,
-                most=most,
-            )
+        found, needed = _left_pulls(limit), len(self._images)
         who = self._registry.login.find(image.repository)
         hint = (
             "wait; the same export goes on where it stopped"
             if who
             else text("log in, the limit is higher then: docker login {registry}", registry=self._registry.name)
         )
-        if not left:
+        if not limit.left:
             error = Unavailable("no pull is left", subject=self._registry.name, hint=hint)
             return Check("limit", State.FAIL, found, error)
-        if left < needed:
+        if limit.left < needed:
             few = text("fewer pulls are left than the {needed:,} images need", needed=needed)
             return warned("limit", found, Refused(few, subject=self._registry.name, hint=hint))
         return ok("limit", found)
 
     def _repository_of(self, image: Reference) -> Repository:
         return Repository(self._registry, image.repository, is_reading=True)
+
+
+def _left_pulls(limit: PullLimit) -> Text:
+    """The pulls that are left, in words."""
+    hours = round((limit.window_seconds or 0) / _HOUR_SECONDS)
+    if not hours:
+        return text("{left:,} of {most:,} pulls are left", left=limit.left, most=limit.most)
+    return counted(
+        hours,
+        "{left:,} of {most:,} pulls in {count} hour are left",
+        "{left:,} of {most:,} pulls in {count} hours are left",
+        left=limit.left,
+        most=limit.most,
+    )

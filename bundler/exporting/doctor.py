@@ -137,7 +137,7 @@ def _trust() -> Check:
 
 def _output_checks(output: BundlePath, request: ExportDoctorRequest) -> Iterator[Check]:
     if isinstance(output, S3Path):
-        from bundler.commands.s3_checks import s3_checks  # boto3 is slow to load
+        from bundler.commands.s3_checks import s3_checks  # botocore is slow to load
 
         yield from s3_checks(output, now_seconds=request.now_seconds, clear_after_days=None)
         return
