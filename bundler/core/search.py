@@ -1,4 +1,4 @@
-"""Images by a text: a part of a name, a pattern, or the beginning of a digest. In receipts and bundle manifests.
+"""Finds images in receipts and bundle manifests by a part of a name, a pattern, or the first digits of a digest.
 
 A receipt of 200 images takes milliseconds to parse, and a folder may have a thousand. So bytes that cannot fit are
 sorted out before they are parsed, and of a receipt only the images that fit are read.
@@ -16,7 +16,7 @@ from bundler.core.json_fields import list_of
 from bundler.core.limits import SEARCH_CHARACTERS, SEARCHED_CHARACTERS
 from bundler.core.manifest import BundleManifest, Image
 from bundler.core.patterns import lazy_pattern
-from bundler.core.receipt import Receipt
+from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.errors import Misuse
 
 LEAST_DIGITS = 6
@@ -127,15 +127,11 @@ class FoundImage:
     by: str = ""
 
 
-def reader_of(wanted: SearchText) -> Callable[[dict[str, Any]], Callable[[dict[str, Any]], bool]]:
-    """Returns what chooses the images of a receipt's document, for `bundler.core.receipt.parse_receipt_part`."""
+def chooser_of(wanted: SearchText) -> Callable[[dict[str, Any]], Callable[[dict[str, Any]], bool]]:
+    """Returns the chooser of the images in a receipt's document, for `bundler.core.receipt.parse_receipt_part`."""
 
     def chooser(document: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
-        blobs: list[Any] = []
-        if wanted.digits:
-            blobs = list_of(document.get("blobs", []))
-        else:
-            document["blobs"] = document["blobSizes"] = []
+        blobs = list_of(document.get("blobs", [])) if wanted.digits else []
         numbers = frozenset(n for n, each in enumerate(blobs) if isinstance(each, str) and wanted.fits_digest(each))
         return lambda image: _may_fit(wanted, image, numbers)
 
@@ -155,21 +151,24 @@ def found_in_receipt(receipt: Receipt, wanted: SearchText) -> Iterator[FoundImag
     blobs = frozenset(number for number, each in enumerate(receipt.blobs) if wanted.fits_digest(each))
     for target in receipt.targets:
         for image in target.images:
-            digests = (image.read_back, image.made_from, *(each.digest for each in image.attached))
-            others = (*digests, *(receipt.blobs[number] for number in image.blobs if number in blobs))
-            by = next(filter(wanted.fits_digest, filter(None, others)), "") or next(
-                (
-                    each.artifact_type or each.kind
-                    for each in image.attached
-                    if wanted.fits_name(each.artifact_type, each.kind)
-                ),
-                "",
-            )
-            is_named = wanted.fits_name(image.reference, image.name, image.taken_name) or wanted.fits_digest(
-                image.digest
+            names = (image.reference, image.name, image.taken_name)
+            is_named = wanted.fits_name(*names) or wanted.fits_digest(image.digest)
+            by = (
+                ""
+                if is_named
+                else _part_of_imported(image, wanted, [receipt.blobs[n] for n in image.blobs if n in blobs])
             )
             if is_named or by:
-                yield FoundImage(image.reference, image.name, image.digest, image.outcome, "" if is_named else by)
+                yield FoundImage(image.reference, image.name, image.digest, image.outcome, by)
+
+
+def _part_of_imported(image: ReceiptImage, wanted: SearchText, blobs: Iterable[str]) -> str:
+    """The part of an imported image that fits: another digest of it, a blob, an attachment."""
+    digests = (image.read_back, image.made_from, *(each.digest for each in image.attached), *blobs)
+    kinds = (
+        each.artifact_type or each.kind for each in image.attached if wanted.fits_name(each.artifact_type, each.kind)
+    )
+    return next(filter(wanted.fits_digest, digests), None) or next(kinds, "")
 
 
 def found_in_manifest(manifest: BundleManifest, wanted: SearchText) -> Iterator[tuple[Image, FoundImage]]:
@@ -181,13 +180,13 @@ def found_in_manifest(manifest: BundleManifest, wanted: SearchText) -> Iterator[
     for image in manifest.images:
         digest = str(image.root.digest)
         is_named = wanted.fits_name(str(image.reference), image.source) or wanted.fits_digest(digest)
-        by = "" if is_named else _other_reason(image, wanted, blobs)
+        by = "" if is_named else _part_of_carried(image, wanted, blobs)
         if is_named or by:
             yield image, FoundImage(str(image.reference), "", digest, CARRIED, by)
 
 
-def _other_reason(image: Image, wanted: SearchText, blobs: dict[int, str]) -> str:
-    """The part of an image that fits: a manifest or blob, the digest of its source, a label, an attachment."""
+def _part_of_carried(image: Image, wanted: SearchText, blobs: dict[int, str]) -> str:
+    """The part of a carried image that fits: a manifest or blob, the digest of its source, a label, an attachment."""
     if wanted.digits:
         if wanted.fits_digest(str(image.source_digest)):
             return str(image.source_digest)

@@ -21,7 +21,7 @@ from bundler.core.media import media_with
 from bundler.core.moments import seconds_of
 from bundler.core.receipt import Receipt, parse_receipt_part
 from bundler.core.s3_path import S3Path
-from bundler.core.search import FoundImage, SearchText, found_in_manifest, found_in_receipt, reader_of
+from bundler.core.search import FoundImage, SearchText, chooser_of, found_in_manifest, found_in_receipt
 from bundler.errors import (
     EXIT_NOTHING_FOUND,
     BundlerError,
@@ -213,12 +213,12 @@ class _Search:
             self._read_receipts(folders)
 
     def _read_receipts(self, paths: list[Path]) -> None:
-        chooser = reader_of(self._wanted)
+        chooser, with_blobs = chooser_of(self._wanted), bool(self._wanted.digits)
         reading = Receipts(
             paths,
             self._trust,
             self.run.listener,
-            lambda content, what: parse_receipt_part(content, chooser, what=what),
+            lambda content, what: parse_receipt_part(content, chooser, what=what, with_blobs=with_blobs),
             patterns=PATTERNS,
             is_wanted=self._may_have,
         )

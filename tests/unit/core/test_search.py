@@ -10,7 +10,7 @@ import pytest
 
 from bundler.core.receipt import parse_receipt, parse_receipt_part
 from bundler.core.receipt_attachments import ReceiptAttachment
-from bundler.core.search import SearchText, found_in_receipt, reader_of
+from bundler.core.search import SearchText, chooser_of, found_in_receipt
 from bundler.errors import Damaged, Misuse
 from tests.unit.core.test_receipt import REGISTRY, image, receipt
 from tests.unit.values import digest
@@ -30,7 +30,8 @@ def found(text: str) -> list[tuple[str, str]]:
     """The images of the receipt that a text finds, by reading it whole and in part; both must agree."""
     wanted = SearchText.parse(text)
     content = RECEIPT.to_json()
-    part = parse_receipt_part(content, reader_of(wanted), what="x")
+    part = parse_receipt_part(content, chooser_of(wanted), what="x", with_blobs=bool(wanted.digits))
+    assert bool(part.blobs) == bool(wanted.digits)
     by_part = list(found_in_receipt(part, wanted))
     assert by_part == list(found_in_receipt(parse_receipt(content, what="x"), wanted))
     assert wanted.may_be_in(content) or not by_part
@@ -73,7 +74,7 @@ def test_characters_that_json_escapes_are_found_too() -> None:
     for before in range((1 << 20) - 8, (1 << 20) + 2):
         assert wanted.may_be_in(bytes(before) + b"NGINX")
     assert not wanted.may_be_in(RECEIPT.to_json().replace(b"nginx", b"httpd"))
-    assert len(list(found_in_receipt(parse_receipt_part(content, reader_of(wanted), what="x"), wanted))) == 1
+    assert len(list(found_in_receipt(parse_receipt_part(content, chooser_of(wanted), what="x"), wanted))) == 1
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 501])
@@ -91,7 +92,7 @@ def test_a_document_that_is_no_receipt_is_damaged(field: str, wrong: object) -> 
     document["targets"][0][field] = wrong
     for text in ("nginx", LAYER):
         with pytest.raises(Damaged):
-            parse_receipt_part(json.dumps(document).encode(), reader_of(SearchText.parse(text)), what="x")
+            parse_receipt_part(json.dumps(document).encode(), chooser_of(SearchText.parse(text)), what="x")
 
 
 def test_a_name_that_no_image_can_have_takes_no_hours() -> None:
