@@ -12,7 +12,7 @@ class ExitCode:
     Attributes:
         number: The code.
         meaning: Its meaning in a few words.
-        actor: The person who must act; empty if nobody must.
+        actor: The person who must act, in words of the reference; empty if there is nothing to do.
         explanation: A longer text; empty if an entry of `bundler.core.advice` explains the code.
     """
 

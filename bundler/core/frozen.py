@@ -1,6 +1,6 @@
-"""Frozen values: what ``@dataclass(frozen=True, slots=True)`` gives, in a tenth of its time.
+"""Frozen values: `frozen` gives a class what ``@dataclass(frozen=True, slots=True)`` does, in a tenth of the time.
 
-A command loads two hundred such classes, and makes values of a few of them. So a class gets its slots, and the methods
+An import loads 130 such classes, and makes values of some 50 of them. So a class gets its slots, and the methods
 that are the same for all classes, at once. Its ``__init__`` and all that `dataclass` knows of its fields are made when
 they are asked for: mostly with the first value.
 """
