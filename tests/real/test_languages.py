@@ -19,7 +19,7 @@ from tests.support.steps import Steps
     [
         (
             "zh_CN.UTF-8",
-            ["错误", "无法连接", "镜像仓库是否在运行", "防火墙是否放行", "详情：bundler explain connection-refused"],
+            ["错误", "无法连接", "镜像仓库是否在运行", "防火墙", "详情：bundler explain connection-refused"],
         ),
         ("C", ["error", "no connection", "firewall", "more: bundler explain connection-refused"]),
         ("xx_YY.UTF-8", ["error", "no connection", "firewall"]),
@@ -75,7 +75,7 @@ def test_a_journey_is_all_chinese(told, origin, target, image_list, tmp_path):
     assert "将推送" in told("import", bundle, *trust, *into, "--dry-run", code=0)
     assert "已推送" in told("import", bundle, *trust, *into, "--receipt", tmp_path / "r.json", "--verbose", code=0)
     simple("other").push(target, "library/oci", "1")
-    assert "已被占用" in told("import", bundle, *trust, *into, code=6)
+    assert "指向其他镜像" in told("import", bundle, *trust, *into, code=6)
     assert "全部完好" in told("import", bundle, *trust, *into, "--on-conflict", "suffix", "--verify-target", code=0)
     assert "操作者" in told("receipt", "show", tmp_path / "r.json", code=0)
     assert "已被他人移动" in told("undo", tmp_path / "r.json", code=3)
