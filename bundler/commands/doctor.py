@@ -130,15 +130,14 @@ def _folder_checks(path: Path, *, is_scratch: bool) -> Iterator[Check]:
         )
         yield Check("space", State.FAIL, "", Misuse("there is no such folder", subject=called, hint=hint))
         return
-    room: list[probe.Room] = []
-
-    def look() -> Check:
-        room.append(probe.room_in(path))
-        return judged_space(called, room[0], is_bundle=(path / roles.SUMS.file).exists(), is_scratch=is_scratch)
-
-    yield asked("space", look)
-    if room:
-        yield judged_files(called, room[0])
+    try:
+        room = probe.room_in(path)
+    except BundlerError as error:
+        yield Check("space", State.FAIL, "", error)
+        return
+    is_bundle = (path / roles.SUMS.file).exists()
+    yield asked("space", lambda: judged_space(called, room, is_bundle=is_bundle, is_scratch=is_scratch))
+    yield judged_files(called, room)
 
 
 def judged_space(called: str, room: probe.Room, *, is_bundle: bool, is_scratch: bool) -> Check:

@@ -142,15 +142,13 @@ def _output_checks(output: BundlePath, request: ExportDoctorRequest) -> Iterator
         yield from s3_checks(output, now_seconds=request.now_seconds, clear_after_days=None)
         return
     folder = existing(output)
-    rooms: list[probe.Room] = []
-
-    def look() -> Check:
-        rooms.append(probe.room_in(folder))
-        return _space(output, rooms[0])
-
-    yield asked("space", look)
-    if rooms:
-        yield judged_files(str(output), rooms[0])
+    try:
+        room = probe.room_in(folder)
+    except BundlerError as error:
+        yield Check("space", State.FAIL, "", error)
+        return
+    yield asked("space", lambda: _space(output, room))
+    yield judged_files(str(output), room)
 
 
 def _space(output: Path, room: probe.Room) -> Check:
