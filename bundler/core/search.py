@@ -20,7 +20,7 @@ from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.errors import Misuse
 
 LEAST_DIGITS = 6
-"""The hex digits from which a text may be the beginning of a digest."""
+"""The fewest hex digits that count as the beginning of a digest."""
 
 CARRIED = "carried"
 """The outcome of an image that is found in a bundle."""

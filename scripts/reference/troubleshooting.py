@@ -120,7 +120,7 @@ def _lines(exit_code: ExitCode) -> Iterable[str]:
     if ": " in exit_code.meaning:
         yield f"{exit_code.meaning.partition(': ')[2].capitalize()}.\n"
     if exit_code.actor:
-        yield f"The one to act: {exit_code.actor}.\n"
+        yield f"Who must act? {exit_code.actor[0].upper()}{exit_code.actor[1:]}.\n"
     if exit_code.explanation:
         yield f"{_text(exit_code.explanation)}\n"
 

@@ -20,7 +20,6 @@ _CONNECT_SECONDS = 20
 _READ_SECONDS = 60
 _CONNECTIONS = 64
 
-
 _SERVICES = ("s3", "signin", "sso", "sso-oidc", "sts")
 """S3, and the services that botocore asks for credentials: of roles, of single sign-on, and of ``aws login``."""
 
@@ -29,7 +28,7 @@ class _FewServices(Loader):  # type: ignore[misc]  # botocore has no types
     """Finds the descriptions of these without a look into the folders of the other 400 services."""
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """As of botocore."""
+        """Returns these services alone."""
         del type_name
         return list(_SERVICES)
 
