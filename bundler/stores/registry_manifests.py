@@ -204,9 +204,6 @@ class Manifests:
         content = answer.read(MANIFEST_BYTES)
         if is_page(content):
             raise no_registry(answer, subject=subject)
-        media_type = media_type_of(answer)
-        if media_type in _GENERIC_TYPES:
-            media_type = oci.media_type_of(content, what=subject)
         claimed = name if ":" in name else answer.headers.get("Docker-Content-Digest")
         digest = Digest.parse(claimed) if claimed else Digest.of(content)
         found = Digest.of(content, algorithm=digest.algorithm)
@@ -218,4 +215,7 @@ class Manifests:
                 actual=str(found),
                 retryable=True,
             )
+        media_type = media_type_of(answer)
+        if media_type in _GENERIC_TYPES:
+            media_type = oci.media_type_of(content, what=subject)
         return Descriptor(media_type, digest, len(content)), content

@@ -254,6 +254,16 @@ def test_A7_a_new_tag_answered_201_and_then_404_is_a_failure(bring, front):
     assert front.count("PUT", "a/big/manifests/1") == RetryPolicy().attempts
 
 
+def test_a_tag_with_an_empty_manifest_gets_it_again(bring, front, target):
+    """As a power cut leaves it: the registry knows the digest of the tag, and has lost the bytes."""
+    by_digest = ("PUT", f"a/big/manifests/{BIG.digest}")
+    empty = answer(200, {"Docker-Content-Digest": BIG.digest})
+    done = bring(times(99, empty, lambda request: is_question_for_tag(request) and not front.count(*by_digest)))
+    assert done.code == 0, done.out + done.err
+    assert front.count(*by_digest) == 1
+    assert has_all(target)
+
+
 def test_a_new_tag_comes_with_its_manifest_after_all_blobs_were_asked_for(bring, front, target):
     assert bring().code == 0
     assert has_all(target)

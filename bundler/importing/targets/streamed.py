@@ -14,7 +14,7 @@ from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource, ImageSink, ImageSource
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Incomplete, Interrupted, Unreachable
+from bundler.errors import BundlerError, Damaged, Incomplete, Interrupted, Unreachable
 from bundler.importing.conflicts import Settled, all_aside, settled, settled_again
 from bundler.importing.leg import Ground, Leg, Progress, as_end
 from bundler.importing.links import Links
@@ -187,12 +187,17 @@ class StreamedTarget(Target):
             progress.fail(each, error)
 
     def _look_at(self, progress: Progress, each: ImageResult) -> None:
-        found = self._ask_name(each, self.tag_of(each.name) or str(each.image.root.digest))
         root = each.image.root
+        try:
+            found = self._ask_name(each, self.tag_of(each.name) or str(root.digest))
+            is_whole = found is not None and found.size_bytes in (0, root.size_bytes)
+        except Damaged as error:  # an empty manifest, which a power cut or a fault of the registry leaves
+            if error.expected != str(root.digest):
+                raise
+            found, is_whole = root, False
         if found is not None and found.digest == root.digest:
-            is_whole = found.size_bytes in (0, root.size_bytes)  # a manifest of another length is sent again
             done = replace(each, outcome=Outcome.PRESENT, read_back=found.digest)
-            progress.note(done if is_whole else replace(each, is_incomplete=True))
+            progress.note(done if is_whole else replace(each, is_incomplete=True))  # a damaged manifest is sent again
         elif found is not None:
             progress.note(replace(each, replaced=found.digest))
         self._run.listener(Moved(1))
