@@ -235,7 +235,14 @@ def _surroundings(argument: str, variables: Mapping[str, str]) -> Surroundings:
     return Surroundings(read, variables)
 
 
+_ENDINGS_OF_LISTS = {".yaml", ".yml", ".json", ".toml", ".txt"}
+
+
 def _hint_for_single(argument: str) -> str | None:
+    if (
+        "://" not in argument and Path(argument).suffix in _ENDINGS_OF_LISTS
+    ):  # images.yaml would be the name of an image, too
+        return text("check the path; bundler init writes a first list, images.yaml")
     try:
         return text("for a single image write docker://{parse}", parse=Reference.parse(argument))
     except Misuse:

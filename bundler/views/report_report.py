@@ -44,7 +44,7 @@ def judged_lines(result: ReportResult) -> list[str]:
     if isinstance(about, VerifyResult):
         return [*lines, *verify_lines(about, is_verbose=False)]
     if isinstance(about, ReceiptFile):
-        return [*lines, fact(said("signature"), receipt_report.signature_words(about))]
+        return [*lines, fact(said("receipt"), receipt_report.signature_words(about))]
     if not isinstance(about, InspectResult):
         return lines
     lines += signature_lines(about)

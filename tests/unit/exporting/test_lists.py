@@ -412,3 +412,11 @@ def test_a_list_of_another_person_reads_no_file_outside_of_its_folder(tmp_path: 
         (folder / "list.yaml").write_text(f"include: [{{path: a.yaml, env_file: {name}}}]\n")
         (entry,) = read_lists((str(folder / "list.yaml"),), name="x", platforms=()).entries
         assert str(entry.reference) == "example.com/x:public"
+
+
+@each_case(("argument", "advice"), [("images.yaml", "bundler init"), ("nginx", "docker://docker.io/library/nginx")])
+def test_the_advice_for_a_list_that_is_missing_fits_its_name(tmp_path, monkeypatch, argument, advice):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misuse, match="there is no such file") as caught:
+        read_lists((argument,), name="x", platforms=())
+    assert advice in (caught.value.hint or "")
