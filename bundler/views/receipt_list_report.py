@@ -12,6 +12,7 @@ from bundler.views.words import escaped, limited, table
 
 if TYPE_CHECKING:
     from bundler.standing.listed import ListedReceipt, ReceiptList
+    from bundler.standing.search import SearchResult
 
 _STATES = {
     ReceiptState.DONE: text("done"),
@@ -40,8 +41,12 @@ def lines(result: ReceiptList, *, is_verbose: bool) -> list[str]:
         )
         rows = table([head, *map(_row, result.receipts)], indent="", right=(3,))
         shown = [rows[0], *limited(rows[1:], is_verbose=is_verbose)]
-    if result.more:
-        shown += ["", said("NOT READ: {count:,} older receipts", count=result.more)]
+    return [*shown, *left_out_lines(result, is_verbose=is_verbose)]
+
+
+def left_out_lines(result: ReceiptList | SearchResult, *, is_verbose: bool) -> list[str]:
+    """The receipts that were not read, and the files that could not be used."""
+    shown = ["", said("NOT READ: {count:,} older receipts", count=result.more)] if result.more else []
     if result.unused:
         unused = [f"  {escaped(path)}: {escaped(translated(error.message))}" for path, error in result.unused]
         shown += ["", said("NOT USED: {count:,} files", count=len(unused)), *limited(unused, is_verbose=is_verbose)]

@@ -9,7 +9,7 @@ from bundler.core.search import CARRIED
 from bundler.texts import text
 from bundler.views.import_report import OUTCOMES
 from bundler.views.languages import said, translated
-from bundler.views.receipt_list_report import signature_words
+from bundler.views.receipt_list_report import left_out_lines, signature_words
 from bundler.views.words import SHOWN, count, escaped, limited, more_lines, shell_word, table
 
 if TYPE_CHECKING:
@@ -34,12 +34,7 @@ def lines(result: SearchResult, *, is_verbose: bool) -> list[str]:
     if not result.found and result.is_default:
         command = f"bundler search {shell_word(result.text)} PATH..."
         written.append(f"  -> {said('search other receipts, bundles, media or S3: {command}', command=command)}")
-    if result.more:
-        written += ["", said("NOT READ: {count:,} older receipts", count=result.more)]
-    if result.unused:
-        unused = [f"  {escaped(path)}: {escaped(translated(error.message))}" for path, error in result.unused]
-        written += ["", said("NOT USED: {count:,} files", count=len(unused)), *limited(unused, is_verbose=is_verbose)]
-    return written
+    return [*written, *left_out_lines(result, is_verbose=is_verbose)]
 
 
 def paths(result: SearchResult) -> list[str]:
