@@ -17,9 +17,8 @@ _SPELLING_COLUMNS = 30
 _EXAMPLES = 6
 """The most examples in help. The manual page and docs/commands/ have all of them."""
 
-
 _RANGE = r"\b(\d+)<=x<=(\d+)\b"
-"""The words of click for a range of numbers."""
+"""A range of numbers as click shows it; help shows ``1–64``."""
 
 
 class Formatter(click.HelpFormatter):
