@@ -276,6 +276,7 @@ def test_a_receipt_that_cannot_be_read_stops_it(here, registry):
     folder.mkdir(parents=True)
     (folder / "20261101T000000Z-platform.json").write_text('{"document": "bundler.receipt/1"}')
     (folder / "notes.json").write_text("{}")
+    os.mkfifo(folder / "pipe.json")
     assert here("prune", registry.host, "--keep-bundles", 1, "--dry-run").code == 4
     (folder / "20261101T000000Z-platform.json").unlink()
     assert here("prune", registry.host, "--keep-bundles", 1, "--dry-run").code == 0
