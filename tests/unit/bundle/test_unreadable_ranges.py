@@ -30,12 +30,12 @@ class Medium:
         self.failures = 0
         real = os.preadv
 
-        def preadv(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        def preadv(descriptor: int, buffers: list[memoryview], offset: int, *flags: int) -> int:
             end = offset + sum(map(len, buffers))
             if any(each.start < end and offset < each.stop for each in self.bad):
                 self.failures += 1
                 raise OSError(5, "Input/output error")
-            return real(descriptor, buffers, offset)
+            return real(descriptor, buffers, offset, *flags)
 
         monkeypatch.setattr(files.os, "preadv", preadv)
 
