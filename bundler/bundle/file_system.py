@@ -21,16 +21,13 @@ UNREADABLE = (Damaged, Incomplete, LocalStorage, Refused, Unavailable)
 """The errors of a file that cannot be read: of the medium, of this machine, or of S3."""
 
 
-def open_file(
-    path: BundlePath, *, end: int | None = None, near: NearReads | None = None, is_passing: bool = False
-) -> OpenFile:
+def open_file(path: BundlePath, *, end: int | None = None, near: NearReads | None = None) -> OpenFile:
     """Opens a regular file, for its user to close. `opened` closes it by itself.
 
     Args:
         path: The file.
         end: The offset at which reading will end, if it is known: nothing after it is fetched ahead.
         near: The reads that a small one in S3 may share a request with.
-        is_passing: The bytes are read once, so they need not stay in this machine's memory.
 
     Raises:
         Incomplete: There is no such file.
@@ -41,7 +38,7 @@ def open_file(
         from bundler.bundle.s3.reading import S3File
 
         return S3File(path, end=end, near=near)
-    return LocalFile(open_for_reading(path), is_passing=is_passing)
+    return LocalFile(open_for_reading(path))
 
 
 @contextmanager

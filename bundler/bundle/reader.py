@@ -404,9 +404,7 @@ class Bundle:
         return text("{file} at offset {offset_bytes}", **place)
 
     @contextmanager
-    def opened_chunk(
-        self, number: int, *, end: int | None = None, is_passing: bool = False
-    ) -> Generator[OpenFile, None, None]:
+    def opened_chunk(self, number: int, *, end: int | None = None) -> Generator[OpenFile, None, None]:
         """A chunk, open for reading.
 
         The chunk is opened for each use: a bundle may have more chunks than a process may have open files.
@@ -414,7 +412,6 @@ class Bundle:
         Args:
             number: The number of the chunk, from 1.
             end: The offset in the chunk at which reading will end; None for its end.
-            is_passing: The bytes are read once.
 
         Raises:
             Damaged, Incomplete: The chunk cannot be used.
@@ -428,7 +425,7 @@ class Bundle:
             with self.decrypted.opened(number) as decrypted:
                 yield decrypted
             return
-        file = open_file(state.path, end=end, near=self._near, is_passing=is_passing)
+        file = open_file(state.path, end=end, near=self._near)
         try:
             yield file
         finally:
@@ -439,11 +436,9 @@ class Bundle:
         framing = member.header if not skip_bytes else b""
         header = bytearray(len(framing))
         offset = member.piece.offset_bytes + skip_bytes
-        is_large = member.piece.length_bytes >= PIECE_BYTES
-        with self.opened_chunk(member.piece.chunk, end=member.end, is_passing=is_large) as file:
+        with self.opened_chunk(member.piece.chunk, end=member.end) as file:
             while True:
-                past = offset % PIECE_BYTES if is_large else 0  # pages that two reads share would be fetched twice
-                view = buffer[: min(len(buffer) - past, member.data_end - offset)]
+                view = buffer[: min(len(buffer), member.data_end - offset)]
                 is_last = offset + len(view) == member.data_end
                 padding = bytearray(len(member.padding) if is_last else 0)
                 file.read_into([header, view, padding], offset - len(header), what=name)

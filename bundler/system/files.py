@@ -186,9 +186,8 @@ def read_into(
     *,
     what: str,
     fault: Fault = of_medium,
-    flags: int = 0,
 ) -> None:
-    """Fills buffers from an offset of a file; ``flags`` are those of preadv2(2).
+    """Fills buffers from an offset of a file.
 
     Raises:
         Damaged: The file ends too early, or (`Unreadable`) the medium cannot be read there.
@@ -196,9 +195,9 @@ def read_into(
     """
     wanted = sum(len(buffer) for buffer in buffers)
     try:
-        got = os.preadv(descriptor, buffers, offset_bytes, flags)
+        got = os.preadv(descriptor, buffers, offset_bytes)
         while 0 < got < wanted:
-            more = os.preadv(descriptor, rest_of(buffers, got), offset_bytes + got, flags)
+            more = os.preadv(descriptor, rest_of(buffers, got), offset_bytes + got)
             if not more:
                 break
             got += more
@@ -215,25 +214,14 @@ def read_into(
         )
 
 
-_WITHOUT_TRACE = 0x80 if hasattr(os, "RWF_HIPRI") else 0
-"""``RWF_DONTCACHE`` of Linux 6.14, which Python has no name for: the pages that a read brings into the page cache leave
-it again, and those that were there stay. A Python without preadv2(2) has none of its flags."""
-
-
 class LocalFile:
     """A file of a medium that is open for reading. Thread-safe, `close` excepted."""
 
-    __slots__ = ("_flags", "descriptor")
+    __slots__ = ("descriptor",)
 
-    def __init__(self, descriptor: int, *, is_passing: bool = False) -> None:
-        """Takes over the descriptor of an open file; `close` closes it.
-
-        Args:
-            descriptor: The open file.
-            is_passing: The bytes are read once, so they need not stay in the page cache.
-        """
+    def __init__(self, descriptor: int) -> None:
+        """Takes over the descriptor of an open file; `close` closes it."""
         self.descriptor = descriptor
-        self._flags = _WITHOUT_TRACE if is_passing else 0
 
     def size(self, *, what: str) -> int:
         """As `OpenFile.size`."""
@@ -241,12 +229,6 @@ class LocalFile:
 
     def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
         """As `OpenFile.read_into`."""
-        if self._flags:
-            try:
-                read_into(self.descriptor, buffers, offset_bytes, what=what, flags=self._flags)
-                return
-            except Unreadable:  # by an older kernel, a file system that does not know the flag, or a failing medium
-                self._flags = 0
         read_into(self.descriptor, buffers, offset_bytes, what=what)
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from bundler.errors import Damaged
 from bundler.workers import Cancellation
 from tests.support.errors import raises, values_in
 from tests.unit.bundle.chunks import CUT, LARGE, SMALL, plan_of, write_bundle
-from tests.unit.values import MIB, described
+from tests.unit.values import described
 
 LAYERS = (LARGE, SMALL, CUT)
 PLAN = plan_of(*LAYERS)
@@ -67,20 +66,6 @@ def test_blobs_are_read_from_any_offset_on(folder):
         assert read(bundle, content) == content
         assert read(bundle, content, len(content) - 3) == content[-3:]
     assert bundle.scratch_bytes == 0
-
-
-def test_reads_of_large_blobs_share_no_pages(folder, monkeypatch):
-    ends = []
-    preadv = os.preadv
-    monkeypatch.setattr(
-        os,
-        "preadv",
-        lambda fd, views, at, *flags: ends.append(at + sum(map(len, views))) or preadv(fd, views, at, *flags),
-    )
-    assert read(opened(folder), LARGE, 1000) == LARGE[1000:]
-    piece = stored(LARGE).pieces[0]
-    assert [end for end in ends if end > piece.offset_bytes and end % MIB] == ends[-1:]
-    assert ends[-1] >= piece.offset_bytes + piece.length_bytes
 
 
 def test_changed_framing_is_found_while_a_blob_is_read(folder):
