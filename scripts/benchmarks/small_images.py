@@ -236,7 +236,8 @@ class _Sender:
 
 def _send_image(host: str, image: Image) -> None:
     sender = _Sender(host)
-    refused = http.client.HTTPSConnection(host, context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    refused = http.client.HTTPSConnection(host, context=context, timeout=1)  # it may get no answer
     with contextlib.suppress(OSError), contextlib.closing(refused):
         refused.request("GET", "/v2/")
     sender.ask("GET", "/v2/")
