@@ -30,7 +30,8 @@ _DIGITS = lazy_pattern(rf"(?:(?:.*@)?sha(?:256|512):)?([0-9a-f]{{{LEAST_DIGITS},
 _PIECE_BYTES = 1 << 20
 """A document is searched in pieces: a receipt may have 256 MiB, and its copy in small letters as much again."""
 
-_SPECIAL = lazy_pattern(r"[*?\[\]]+")
+_SPECIAL = lazy_pattern(r"\[!?\]?[^\]]*\]|[*?\[\]]")
+"""The parts of a pattern that are no text: a set of characters as a whole, and single signs."""
 _LABELS = tuple(f"org.opencontainers.image.{name}" for name in ("title", "version"))
 
 

@@ -48,6 +48,8 @@ def found(text: str) -> list[tuple[str, str]]:
         ("nginx*", WEB.name, ""),
         ("*:1.27", WEB.name, ""),
         ("library/ng?nx", WEB.name, ""),
+        ("n[!abcdefhk]i[lmnopqrs]x", WEB.name, ""),
+        ("n[]g]inx*", WEB.name, ""),
         ("docker.io/*", WEB.name, ""),
         ("library/app", OTHER.name, ""),
         (WEB.digest, WEB.name, ""),
