@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from bundler.bundle.near_reads import NearReads
+from bundler.bundle.s3.near_reads import NearReads
 from bundler.core.protocols import OpenFile
 from bundler.core.s3_path import S3Path
 from bundler.errors import Damaged, Incomplete, LocalStorage, Refused, Unavailable

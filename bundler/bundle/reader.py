@@ -19,7 +19,7 @@ from bundler.bundle.chunk import ChunkMember, members_by_chunk, members_of
 from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.file_system import open_file
-from bundler.bundle.near_reads import NearReads
+from bundler.bundle.s3.near_reads import NearReads
 from bundler.bundle.sealed import Sealed
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest

@@ -1,8 +1,8 @@
 """Reads the objects of bundles: a file in S3 is read by Range, in order, with one answer for many reads.
 
 The network fetches ahead by itself: an answer goes on to the end of what will be read, and waits in the buffers of the
-connection. A reader that leaves the order begins a new answer. Small reads share one, see `bundler.bundle.near_reads`.
-A connection that breaks is opened again at the byte where it broke. The object must stay the same while it is open: its
+connection. A reader that leaves the order begins a new answer. Small reads share one: `bundler.bundle.s3.near_reads`. A
+connection that breaks is opened again at the byte where it broke. The object must stay the same while it is open: its
 entity tag is a condition of each further request.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bundler.bundle.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads
 from bundler.bundle.s3.botocore_errors import NoObject, PastTheEnd
 from bundler.bundle.s3.client import ObjectFacts, Objects, ObjectStream, s3_client
+from bundler.bundle.s3.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads
 from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, Damaged, Incomplete, Unavailable
 from bundler.texts import text

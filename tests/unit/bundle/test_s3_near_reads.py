@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
+import weakref
 
 import pytest
 
-from bundler.bundle.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads
+from bundler.bundle.s3.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads
 from bundler.core.s3_path import S3Path
 from bundler.errors import Unavailable
 
@@ -87,3 +88,29 @@ def test_only_a_few_windows_are_kept():
     near.read(S3Path.parse("s3://abc/19"), 10, 20, fetch)
     near.read(S3Path.parse("s3://abc/0"), 10, 20, fetch)
     assert len(fetch.begins) == 21
+
+
+def test_all_bundles_together_keep_only_a_few_windows():
+    class Content(bytearray):
+        """Bytes that can be watched."""
+
+    kept: list[weakref.ref[Content]] = []
+
+    def fetch(begin: int) -> Content:
+        content = Content(WINDOW_BYTES)
+        kept.append(weakref.ref(content))
+        return content
+
+    bases = [NearReads() for _ in range(100)]
+    for base in bases:
+        for step in range(8):
+            assert base.read(PATH, step * STEP, step * STEP + 10, fetch) is not None
+    assert len(kept) == 800
+    kept_bytes = sum(each() is not None for each in kept) * WINDOW_BYTES
+    assert kept_bytes <= 10 << 20
+
+
+def test_a_bundle_does_not_see_the_bytes_that_another_one_fetched():
+    fetch, changed = Fetches(), bytes(WINDOW_BYTES)
+    assert NearReads().read(PATH, 0, 10, fetch) == CONTENT[:10]
+    assert NearReads().read(PATH, 10, 20, lambda _: changed) == changed[:10], "the object was replaced since"
