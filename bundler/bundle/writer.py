@@ -284,14 +284,19 @@ class BundleWriter:
 
     def _follow(self, work: Callable[[ChunkProgress], bool]) -> None:
         """Works on all chunks, again and again as they fill, until the last blob was put and all are done."""
+        left = len(self._chunks)
         try:
             while not self._is_closed and not self._failure:
                 is_sealing = self._is_sealing
                 unfinished = [chunk for chunk in self._chunks if not work(chunk)]
-                if is_sealing and not unfinished:
-                    return
                 with self._ending:
-                    self._ending.wait(_WAIT_SECONDS)
+                    if len(unfinished) < left:
+                        self._ending.notify_all()  # the other thread may wait for these chunks
+                    left = len(unfinished)
+                    if is_sealing and not unfinished:
+                        return
+                    if is_sealing is self._is_sealing:  # else all may be there by now
+                        self._ending.wait(_WAIT_SECONDS)
         except BundlerError as error:
             self._failure = error
 

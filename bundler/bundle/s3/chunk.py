@@ -8,6 +8,7 @@ object, which is read back by Range: each part must have the SHA-256 that it was
 from __future__ import annotations
 
 import hashlib
+import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -111,6 +112,8 @@ class S3Chunk(ChunkProgress):
         self._hashed_bytes = 0
         self._digest = ""
         self._failure: BaseException | None = None
+        self._changed = threading.Condition(self._lock)
+        """Notified when a part is sent, or has failed."""
         self._is_object = sending.log.of(self.name).etag is not None
         self._is_ours = True
         """False if the object was there when this run wanted to make it: it may be that of another writer."""
@@ -158,28 +161,15 @@ class S3Chunk(ChunkProgress):
             self._send(number, content)
         self._note_written(member, at)
 
-    def flush(self) -> None:
-        """Makes the object when all parts are there; ends when it was read back."""
-        if self.is_flushed or not self.is_complete:
-            self._check_failure()
-            return
-        with self._lock:
-            self._check_failure()
-            last = [] if self._is_object else self._parts_after_members()
-            is_sent = self._taken == self._parts.keys()
-        for number, content in last:
-            self._send(number, content)
-        if self._is_object:
-            self.is_flushed = self.is_hashed
-        elif is_sent and not last:
-            self._check_rewritten()
-            self._make_object()
-
     def hash_ready(self, buffer: memoryview) -> None:
-        """Reads the object back, and compares it with its parts."""
-        del buffer  # each connection has its own
-        if self.is_hashed or not self._is_object or not self.is_complete:
+        """Does nothing: bytes are hashed when they come, and when the object is read back."""
+
+    def flush(self) -> None:
+        """When all members are there: waits for their parts, makes the object of them, and reads it back."""
+        if self.is_flushed or not self._is_sent() or not self._is_as_sent():
             return
+        if not self._is_object:
+            self._make_object()
         with self._lock:
             known = self._hasher if self._hashed_bytes == self._end else None
         if known is not None:
@@ -187,7 +177,8 @@ class S3Chunk(ChunkProgress):
         if known is None or self._sending.is_read_back or not self._is_ours:
             known = self._read_back(known)
         self._digest = known.hexdigest()
-        self.is_hashed = True
+        with self._lock:
+            self.is_hashed = self.is_flushed = self._is_as_sent()
 
     def close(self) -> None:
         """Frees the parts that are not full. The upload stays, for the next run."""
@@ -262,6 +253,19 @@ class S3Chunk(ChunkProgress):
 
     # Sending
 
+    def _is_sent(self) -> bool:
+        """True if S3 has all parts: those that are missing are sent, and it is waited for those on their way."""
+        with self._lock:
+            self._check_failure()
+            last = self._parts_after_members() if self.is_complete and not self._is_object else []
+        for number, content in last:
+            self._send(number, content)
+        with self._changed:
+            while self.is_complete and self._failure is None and self._taken != self._parts.keys():
+                self._changed.wait()
+            self._check_failure()
+            return self.is_complete  # a member that failed may be written again now
+
     def _send(self, number: int, content: bytearray) -> None:
         def work() -> None:
             try:
@@ -270,13 +274,18 @@ class S3Chunk(ChunkProgress):
                 etag = self._sending.client.upload_part(self._path, self._upload(), number, content, sha256)
                 part = SentPart(etag, sha256, tail)
                 self._sending.log.note_part(self.name, number, part)
-                with self._lock:
+                with self._changed:
                     self._parts[number] = part
+                    self._changed.notify_all()
                 self._sending.buffers.give_back(content)
             except BaseException as error:  # the writers and the flusher raise it
-                self._failure = error
+                self._note_failure(error)
 
-        self._sending.pool.give(work)
+        try:
+            self._sending.pool.give(work)
+        except BundlerError as error:  # the flusher may wait for this part
+            self._note_failure(error)
+            raise
 
     def _upload(self) -> str:
         """The id of the upload, which begins with its first part."""
@@ -287,25 +296,34 @@ class S3Chunk(ChunkProgress):
                 self._sending.log.note_upload(self.name, upload)
             return upload
 
+    def _note_failure(self, error: BaseException) -> None:
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
+
     def _check_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
 
-    def _check_rewritten(self) -> None:
-        """Checks that bytes which came again are those that were sent.
+    def _is_as_sent(self) -> bool:
+        """True if all bytes that came again are those that were sent; False if some are still to come.
 
         Raises:
             Damaged: They are others. The chunk is sent again by the next run.
         """
-        for number, hasher in self._rewritten.items():
-            if hasher.hexdigest() != self._parts[number].tail.hex():
-                self._give_up()
-                raise Damaged(
-                    "a blob has other bytes now than when its first part was sent",
-                    subject=text("{path} at offset {offset}", path=self._path, offset=self._begin_of(number)),
-                    hint="run the same command again: the chunk is sent again",
-                )
-        self._rewritten.clear()
+        with self._lock:
+            if not self.is_complete:
+                return False
+            for number, hasher in self._rewritten.items():
+                if hasher.hexdigest() != self._parts[number].tail.hex():
+                    self._give_up()
+                    raise Damaged(
+                        "a blob has other bytes now than when its first part was sent",
+                        subject=text("{path} at offset {offset}", path=self._path, offset=self._begin_of(number)),
+                        hint="run the same command again: the chunk is sent again",
+                    )
+            self._rewritten.clear()
+            return True
 
     def _make_object(self) -> None:
         upload = self._upload()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bundler.bundle.chunk import members_by_chunk
+from bundler.bundle.journal_file import OpenJournal
 from bundler.bundle.lanes import Lanes
 from bundler.bundle.s3 import chunk as chunk_module, part_buffers, partial as partial_module, reading_back, writing
 from bundler.bundle.s3.botocore_errors import NoUpload, ObjectChanged
@@ -20,9 +26,11 @@ from bundler.core.limits import S3_PART_BYTES, S3_PARTS
 from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
 from bundler.core.s3_path import S3Path
-from bundler.errors import Damaged, Misuse, Refused
+from bundler.errors import Damaged, LocalStorage, Misuse, Refused
+from bundler.workers import BackgroundPool
 from tests.support.errors import raises
 from tests.support.sweeps import IS_FULL
+from tests.support.watching import within
 from tests.unit.bundle.chunks import chunks_of, contents_of, plan_of
 
 PLACE = S3Path("bucket", "p")
@@ -219,6 +227,29 @@ def test_what_is_whole_in_parts_that_s3_has_is_not_fetched_again(s3, tmp_path):
     assert chunks_in(s3) == CHUNKS
 
 
+def test_nobody_waits_for_a_part_that_no_thread_can_be_started_for(s3, tmp_path, monkeypatch):
+    run = Making(tmp_path)
+    name, content = min(CHUNKS.items())
+    members = members_by_chunk(PLAN.manifest)[0]
+    chunk = run.started.new_chunk(name, members, is_hashed_at_once=True, has_sparse_files=True)
+    plain, last = BackgroundPool.give, -(-len(content) // STEP)
+    given = itertools.count(1)
+
+    def give(pool: BackgroundPool, work: Callable[[], None]) -> None:
+        if next(given) == last:
+            raise LocalStorage("this machine cannot start another thread")
+        plain(pool, work)
+
+    monkeypatch.setattr(BackgroundPool, "give", give)
+    with within(30):
+        with raises(LocalStorage):
+            for member in members:
+                chunk.write(member, [content[member.header_offset : member.end]], member.header_offset)
+        with raises(LocalStorage):
+            chunk.flush()
+    run.close()
+
+
 def test_a_part_that_s3_lost_is_sent_again(s3, tmp_path):
     run = Making(tmp_path)
     for stored in run.writer.stored()[:-1]:
@@ -337,3 +368,32 @@ def test_bytes_are_there_if_all_their_parts_are():
     assert are_there({1, 2}, 0, 2 * S3_PART_BYTES, size)
     assert not are_there({1, 2}, 0, 2 * S3_PART_BYTES + 1, size)
     assert not are_there({1, 3}, S3_PART_BYTES - 1, S3_PART_BYTES + 1, size)
+
+
+def test_a_blob_that_comes_with_other_bytes_after_its_first_chunk_was_made_seals_nothing(s3, tmp_path, monkeypatch):
+    made, plain = threading.Event(), OpenJournal.note_done
+
+    def note_done(*of: object) -> None:
+        plain(*of)
+        made.set()
+
+    monkeypatch.setattr(OpenJournal, "note_done", note_done)
+    run = Making(tmp_path)
+    with raises(Damaged):
+        for stored in run.writer.stored():
+            if stored.digest == large().digest:
+                made.clear()
+                run.put(stored, until=stored.size_bytes - 1, content=bytes(stored.size_bytes))
+                assert made.wait(30), "a chunk has nothing but bytes of this blob"
+            run.put(stored)
+        run.seal()
+    run.close()
+    sums, runs = PLACE / "test" / "SHA256SUMS", 0
+    while sums not in s3.objects and runs < len(CHUNKS):  # each sends at least one of the chunks again
+        run, runs = Making(tmp_path), runs + 1
+        with suppress(Damaged):
+            run.put_all()
+            run.seal()
+        run.close()
+    assert sums in s3.objects
+    assert chunks_in(s3) == CHUNKS
