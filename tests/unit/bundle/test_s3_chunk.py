@@ -183,6 +183,24 @@ def test_a_bundle_has_the_planned_bytes_and_its_sums_are_written_last(s3, tmp_pa
     assert not list(tmp_path.glob("*.uploads")), "nothing of a finished export is left"
 
 
+def test_small_files_are_written_together_and_their_sums_keep_the_order(s3, tmp_path):
+    plain, last = s3.put, threading.Event()
+
+    def put(path, content, sha256):
+        if path.name == "README.txt":
+            assert last.wait(30), "others do not wait for it"
+        plain(path, content, sha256)
+        if path.name == "restore.py":
+            last.set()
+
+    s3.put = put
+    run = Making(tmp_path)
+    run.put_all()
+    run.seal()
+    lines = s3.objects[PLACE / "test" / "SHA256SUMS"].decode().splitlines()
+    assert [line.split()[1] for line in lines] == ["README.txt", "bundle.json", "restore.py", *CHUNKS]
+
+
 def test_a_blob_that_comes_again_in_the_same_run_leaves_the_same_bytes(s3, tmp_path):
     run = Making(tmp_path)
     for stored in run.writer.stored():
