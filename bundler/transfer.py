@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -35,7 +35,7 @@ from bundler.core.protocols import (
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import Run, pause, retrying
-from bundler.workers import pour, run_all
+from bundler.workers import Places, pour, run_all
 
 Question = TypeVar("Question")
 Result = TypeVar("Result")
@@ -48,6 +48,10 @@ SMALL_BLOB_BYTES = 1 << 20
 
 SMALL_WORKERS = 8
 """Threads for small blobs and single questions."""
+
+WAITING_WORKERS = 2
+"""Threads for large blobs that wait for answers while others move bytes: each blob has round trips before and after its
+bytes, and without these threads a slow line would be idle then."""
 
 
 @frozen
@@ -132,11 +136,13 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, ordered_workers: int | N
         Interrupted: The user stopped the run.
     """
     gathered = _Gathered()
+    places = None if ordered_workers else Places(run.jobs)
+    front_workers = run.at_most(ordered_workers or run.jobs + WAITING_WORKERS)
     bugs = run_all(
         copies,
-        lambda copy: _copy_into(gathered, copy, run),
-        front_workers=run.at_most(ordered_workers or run.jobs),
-        back_workers=0 if ordered_workers else max(0, run.at_most(SMALL_WORKERS) - run.jobs),
+        lambda copy: _copy_into(gathered, copy, run, places),
+        front_workers=front_workers,
+        back_workers=0 if ordered_workers else max(0, run.at_most(SMALL_WORKERS + WAITING_WORKERS) - front_workers),
         is_for_back=lambda copy: not ordered_workers and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
@@ -165,11 +171,11 @@ def copy_groups(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
     return gathered.copied()
 
 
-def _copy_into(gathered: _Gathered, copy: BlobCopy, run: Run) -> None:
+def _copy_into(gathered: _Gathered, copy: BlobCopy, run: Run, places: Places | None = None) -> None:
     """Copies one blob, unless one has failed and the run is to end then."""
     try:
         if not (run.is_fail_fast and gathered.has_failures):
-            gathered.add(_BlobCopying(copy, run).copied())
+            gathered.add(_BlobCopying(copy, run, places).copied())
     finally:
         for sink in (sink for destination in copy.destinations for sink in destination.sinks):
             if is_ordered(sink):
@@ -387,8 +393,10 @@ def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, pee
 class _BlobCopying:
     """Copies one blob to all its destinations. To be used once, in one thread."""
 
-    def __init__(self, copy: BlobCopy, run: Run) -> None:
+    def __init__(self, copy: BlobCopy, run: Run, places: Places | None = None) -> None:
+        """Copies nothing yet; ``places`` are those of large blobs whose bytes move, None for as many as there are."""
         self._copy = copy
+        self._places = places
         self._size_bytes = copy.descriptor.size_bytes
         self._run = run
         self._steps: list[str] = []
@@ -432,7 +440,8 @@ class _BlobCopying:
         if len(wanting) < 2:
             return
         stream = VerifiedBlob(self._copy.descriptor, self._copy.source, self._run, label=self._copy.label)
-        poured = pour(stream.pieces(), [partial(self._put_whole, destination.sinks[0]) for destination in wanting])
+        with self._in_place(stream) as pieces:
+            poured = pour(pieces, [partial(self._put_whole, destination.sinks[0]) for destination in wanting])
         self._run.cancellation.check()
         for error in poured.failures:
             if error is not None and not isinstance(error, BundlerError):
@@ -525,7 +534,7 @@ class _BlobCopying:
             descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, partial=partial
         )
         try:
-            with closing(stream.pieces()) as pieces:
+            with self._in_place(stream) as pieces:
                 if partial is not None and can_resume(sink):
                     self._run.listener(Moved(partial.offset_bytes))
                     sink.resume_blob(descriptor, pieces, offset_bytes=partial.offset_bytes)
@@ -543,6 +552,21 @@ class _BlobCopying:
             self._run.listener(Moved(-stream.handed_on_bytes))
             raise
 
+    @contextmanager
+    def _in_place(self, stream: VerifiedBlob) -> Generator[Pieces, None, None]:
+        """The pieces of the blob, after a wait for a place if it is large. The last piece frees the place.
+
+        So the sink stores the blob and answers while another blob moves. The connection is chosen after the wait,
+        because a server closes those that are silent.
+        """
+        is_large = self._size_bytes >= SMALL_BLOB_BYTES
+        leave = self._places.take(self._run.cancellation) if self._places and is_large else _do_nothing
+        try:
+            with closing(_followed(stream.pieces(), leave)) as pieces:
+                yield pieces
+        finally:
+            leave()
+
     def _ask(self, destination: Destination, attempt_once: Callable[[], Result]) -> Result:
         return retrying(attempt_once, self._run, subject=self._copy.label, peer=destination.peer)
 
@@ -552,6 +576,17 @@ class _BlobCopying:
 
     def _note_failed(self, destination: Destination, error: BundlerError) -> None:
         self._failed.append((replace(self._copy, destinations=(destination,)), error))
+
+
+def _do_nothing() -> None:
+    """Does nothing."""
+
+
+def _followed(pieces: Pieces, then: Callable[[], None]) -> Pieces:
+    """Yields pieces, and calls a function after the last one."""
+    with closing(pieces):
+        yield from pieces
+    then()
 
 
 def _obtained(sink: BlobSink, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:

@@ -62,6 +62,29 @@ class Cancellation:
         self.check()
 
 
+class Places:
+    """A limited number of places: a thread that finds none free waits for one. Thread-safe."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+
+    def take(self, cancellation: Cancellation) -> Callable[[], None]:
+        """Waits for a place. Returns the function that frees it; further calls of it have no effect.
+
+        Raises:
+            Interrupted: A stop was requested.
+        """
+        while not self._free.acquire(timeout=_POLL_SECONDS):
+            cancellation.check()
+        held = [self._free]
+
+        def leave() -> None:
+            if held:
+                held.pop().release()
+
+        return leave
+
+
 class BackgroundThread:
     """One thread in the background, for work that follows that of the workers. `join` raises its error again."""
 

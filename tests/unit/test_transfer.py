@@ -687,6 +687,52 @@ def test_copies_in_order_come_one_after_the_other_as_they_are_given() -> None:
     assert list(sink.blobs.values()) == contents
 
 
+PATIENCE_SECONDS = 60
+"""The wait of a thread for another before the test is given up; a sound run never waits so long."""
+
+
+@dataclass(eq=False)
+class Storing(Sink):
+    """Stores each large blob only when the bytes of the next one move."""
+
+    moving: list[str] = field(default_factory=list)
+    most_moving: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    seen: int = 0
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        name = str(descriptor.digest)
+        number = 0
+
+        def counted() -> Pieces:
+            nonlocal number
+            for piece in pieces:
+                with self.changed:
+                    self.seen += 1
+                    number = self.seen
+                    self.moving.append(name)
+                    self.most_moving = max(self.most_moving, len(self.moving))
+                    self.changed.notify_all()
+                with self.changed:  # time for another thread to begin, which it must not
+                    self.changed.wait_for(lambda: len(self.moving) > 1, 0.2)
+                yield piece
+            with self.changed:
+                self.moving.remove(name)
+
+        super().put_blob(descriptor, counted())
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.seen > number or number == 3, PATIENCE_SECONDS)
+
+
+def test_large_blobs_move_while_the_sink_stores_others_and_no_more_of_them_than_jobs() -> None:
+    blobs = [bytes([number]) * PIECE_BYTES for number in range(3)]
+    sink, run = Storing(), replace(run_with(), jobs=1)
+    copied = copy_blobs([copy(described(blob), Source([[blob]]), sink) for blob in blobs], run)
+    assert copied.failed == ()
+    assert len(sink.blobs) == 3
+    assert sink.most_moving == 1
+
+
 def test_questions_are_asked_of_all_and_failures_are_returned() -> None:
     asked: list[int] = []
 

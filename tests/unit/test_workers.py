@@ -11,7 +11,17 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused
-from bundler.workers import BackgroundHash, BackgroundThread, Cancellation, Channel, Consumer, Poured, pour, run_all
+from bundler.workers import (
+    BackgroundHash,
+    BackgroundThread,
+    Cancellation,
+    Channel,
+    Consumer,
+    Places,
+    Poured,
+    pour,
+    run_all,
+)
 
 PATIENCE_SECONDS = 60
 """How long a thread waits for another before the test is given up; a sound run never waits."""
@@ -92,6 +102,32 @@ def test_an_error_while_tasks_are_made_is_a_bug_that_is_reported() -> None:
 
     with pytest.raises(ValueError, match="a bug"):
         run_all(tasks(), lambda task: None, front_workers=2, cancellation=Cancellation())
+
+
+def test_a_place_that_was_freed_is_taken_by_a_thread_that_waits_for_it() -> None:
+    places, cancellation, taken = Places(1), Cancellation(), threading.Event()
+    leave = places.take(cancellation)
+
+    def wait() -> None:
+        places.take(cancellation)
+        taken.set()
+
+    thread = BackgroundThread(wait, name="waiting")
+    assert not taken.is_set()
+    leave()
+    thread.join()
+    assert taken.is_set()
+
+
+def test_a_place_that_was_freed_twice_is_free_once() -> None:
+    places, stopped = Places(1), Cancellation()
+    leave = places.take(stopped)
+    leave()
+    leave()
+    places.take(stopped)
+    stopped.set()
+    with pytest.raises(Interrupted):
+        places.take(stopped)
 
 
 def test_a_background_hash_does_its_part_with_each_piece() -> None:
