@@ -7,18 +7,30 @@ import hashlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from tests.conftest import Ran
+from tests.support.terminal import on_terminal
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+_SHELL = set("|&;<>()")
+"""Words of these characters alone: only a shell understands such a line."""
 
 
-def blocks(page: str, language: str = "sh") -> list[str]:
-    """The blocks of a page in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+def blocks(page: str | Path, language: str = "sh") -> list[str]:
+    """The blocks of a page in one language, also those of its lists."""
+    found = re.findall(r"^( *)```(.*?)\n(.*?)^\1```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+    return [re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, named, text in found if named == language]
+
+
+def joined(block: str) -> str:
+    """A block without the ends of lines that a backslash takes away."""
+    return re.sub(r" *\\\n *", " ", block)
 
 
 def commands_of(block: str) -> list[str]:
@@ -28,7 +40,7 @@ def commands_of(block: str) -> list[str]:
     """
     found: list[str] = []
     pending = ""
-    for line in block.replace("\\\n", " ").splitlines():
+    for line in joined(block).splitlines():
         pending = f"{pending}\n{line}" if pending else line
         try:
             words = shlex.split(pending, comments=True)
@@ -54,49 +66,159 @@ class Reader:
         self.commands = 0
         self.read: set[str] = set()
         self.needs: dict[str, tuple[str, ...]] = {}
-        """The files that a page takes for there, and the commands that make them just before they are named."""
+        """The files that pages take for there, as patterns, and the commands that make them before they are named."""
+        self.codes: dict[str, int] = {}
+        """The exit codes of commands that do not end with 0, by their beginnings."""
+        self.folders: dict[str, str] = {}
+        """The folders in which blocks are typed, by their first commands; of others it is that of the user."""
+        self.left_out: tuple[str, ...] = ()
+        """The beginnings of lines that cannot run here."""
+        self.first: dict[str, tuple[str, ...]] = {}
+        """The commands that change the world before a command of the page, by the beginning of that."""
+        self.answers: dict[str, list[tuple[str, str]]] = {}
+        """The questions of commands that need a terminal, and what is typed there, by their beginnings."""
+        self.printed: dict[str, Ran] = {}
+        """What the commands of the page printed."""
+        self._made: set[str] = set()
+        self._in_work: list[str] = []
+        self._serving: subprocess.Popen[str] | None = None
 
     def at_this_place(self, text: str) -> str:
         """A text with the folders and registries of this test; of names within names the longer ones come first."""
-        for old in sorted(self.instead, key=len, reverse=True):
-            text = text.replace(old, self.instead[old])
-        return text
+        names = "|".join(map(re.escape, sorted(self.instead, key=len, reverse=True)))
+        return re.sub(names, lambda found: self.instead[found[0]], text)
 
-    def follow(self, page: str, *, again: bool = True) -> None:
+    def follow(self, page: str | Path, *, again: bool = True) -> None:
         """Runs the blocks of a page; without ``again`` leaves out what was typed on another page."""
         for block in blocks(page):
+            commands = commands_of(self._without_left_out(block))
             self.folder = self.place
-            for command in commands_of(block):
+            if commands:
+                self.folder /= self.at_this_place(_found(self.folders, commands[0], "."))
+            for command in commands:
                 if again or command not in self.read:
                     self.read.add(command)
+                    self.has(*_found(self.first, command, ()))
                     self._get_ready(command)
-                    self.type(self.at_this_place(command))
+                    self.printed[command] = self._type_as_printed(command)
+        self.end_serving()
 
-    def type(self, line: str) -> None:
-        """Runs one command, or several lines of a shell, and expects that each ends with 0."""
+    def _type_as_printed(self, command: str) -> Ran:
+        code = _found(self.codes, command, 1 if command.startswith("bundler diff") else 0)
+        return self.type(self.at_this_place(command), code=code, answers=_found(self.answers, command, None))
+
+    def type(self, line: str, *, code: int = 0, answers: list[tuple[str, str]] | None = None) -> Ran:
+        """Runs one command, or several lines of a shell, and expects that it ends with a code."""
         self.commands += 1 + line.count("\n")
         if "$FINGERPRINT" in line:  # the builder reads it out
             line = line.replace("$FINGERPRINT", fingerprint(self.place / "builder.pub"))
         words = shlex.split(line, comments=True)
+        done = Ran(0, "", "")
         if words[0] == "cd":
-            self.folder = Path(words[1])
-        elif words[0] == "bundler":
+            self.folder /= words[1]
+        elif words[:2] == ["bundler", "serve"]:
+            done = self._serve(line)
+        elif answers is not None:
+            os.chdir(self.folder)
+            done = Ran(*on_terminal(*words[1:], answers=list(answers)), "")
+        elif words[0] == "bundler" and not _needs_a_shell(line):
             os.chdir(self.folder)
             done = self.here(*[name for word in words[1:] for name in sorted(glob.glob(word)) or [word]])
-            assert done.code == (1 if words[1] == "diff" else 0), f"{line}\n{done.out}{done.err}"
         else:
             ended = subprocess.run(["bash", "-euc", line], cwd=self.folder, text=True, capture_output=True, timeout=60)
-            assert ended.returncode == 0, f"{line}\n{ended.stdout}{ended.stderr}"
+            done = Ran(ended.returncode, ended.stdout, ended.stderr)
+        assert done.code == code, f"{line}\nexit {done.code}, not {code}\n{done.out}{done.err}"
+        return done
 
     def has(self, *lines: str) -> None:
         """Does what pages take for done."""
+        before = self.folder
         for line in lines:
-            self.type(self.at_this_place(line))
+            self.folder = self.place
+            self._get_ready(line)
+            self._type_as_printed(line)
+        self.folder = before
+
+    def end_serving(self) -> None:
+        """Types Ctrl-C to ``bundler serve``."""
+        if self._serving:
+            self._serving.send_signal(signal.SIGINT)
+            out, err = self._serving.communicate(timeout=60)
+            assert self._serving.returncode == 0, out + err
+            self._serving = None
+
+    def kill_server(self) -> None:
+        """Ends a server that a failed page left."""
+        if self._serving:
+            self._serving.kill()
+            self._serving.communicate()
+            self._serving = None
+
+    def _serve(self, line: str) -> Ran:
+        """Starts a server that goes on until the next one is started; returns what it prints first."""
+        self.end_serving()
+        self._serving = subprocess.Popen(
+            ["bash", "-euc", f"exec {line}"],
+            cwd=self.folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert self._serving.stdout
+        shown = ""
+        for printed in self._serving.stdout:
+            shown += printed
+            if printed.startswith(("end ", "}")):
+                return Ran(0, shown, "")
+        _, err = self._serving.communicate(timeout=60)
+        return Ran(self._serving.returncode, shown, err)
+
+    def _without_left_out(self, block: str) -> str:
+        lines = joined(block).splitlines()
+        return "\n".join(line for line in lines if not self.left_out or not line.startswith(self.left_out))
 
     def _get_ready(self, line: str) -> None:
-        for name, commands in self.needs.items():
-            if name in line and not Path(self.place, self.at_this_place(name)).exists():
-                self.has(*commands)
+        for word in _inputs_of(line):
+            found, commands = self._need(word)
+            if found and found[0] not in self._in_work and not self._is_there(found[0]):
+                self._made.add(found[0])
+                self._in_work.append(found[0])
+                self.has(*map(found.expand, commands))
+                self._in_work.pop()
+
+    def _need(self, word: str) -> tuple[re.Match[str] | None, tuple[str, ...]]:
+        """The first of the needs that a word names."""
+        for pattern, commands in self.needs.items():
+            if found := re.match(rf"(?:{pattern})(?=/|$)", word):
+                return found, commands
+        return None, ()
+
+    def _is_there(self, name: str) -> bool:
+        if ":" in name:  # no file
+            return name in self._made
+        return Path(self.place, self.at_this_place(name)).exists()
+
+
+_Value = TypeVar("_Value")
+_OUTPUTS = ("-o", "--output", "--receipt", "--need", "--report", "--metrics", "--name", "-out")
+
+
+def _found(by_beginning: dict[str, _Value], command: str, default: _Value) -> _Value:
+    """The value of the beginning that a command has; one that ends with a line's end is the whole command."""
+    return next((value for beginning, value in by_beginning.items() if f"{command}\n".startswith(beginning)), default)
+
+
+def _inputs_of(line: str) -> list[str]:
+    """The words of a command that may be files which it reads."""
+    words = shlex.split(line, comments=True)
+    named = [word for before, word in zip(["", *words], words, strict=False) if before not in _OUTPUTS]
+    return [part for word in named for part in re.split("[=,]", word)]
+
+
+def _needs_a_shell(line: str) -> bool:
+    words = shlex.shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    return any(set(word) <= _SHELL for word in words)
 
 
 def fingerprint(key: Path) -> str:
