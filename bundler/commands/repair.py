@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
 
+from bundler.bundle.copies import ChunkState
 from bundler.bundle.findings import Finding
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.parity import GroupState, Parity, damaged_copies, parity_of
@@ -19,7 +20,7 @@ from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.parity import NO, WHOLE
 from bundler.core.protocols import Passed
-from bundler.errors import Damaged, worst
+from bundler.errors import BundlerError, Damaged, worst
 from bundler.keys.open_bundle import open_trusted
 from bundler.run import Run
 from bundler.system.bundle_paths import locals_of
@@ -68,6 +69,7 @@ class RepairResult:
         renamed: The whole chunks that got their own names again, and the files that held them.
         failed: The groups of which too much is lost.
         output: The folder with repaired chunks and the small files of the bundle; None for a repair in its place.
+        lost: In a dry run, the chunks that stay missing or damaged, because no parity here has enough for them.
         verified: The result of the verification at the end; None in a dry run.
     """
 
@@ -78,6 +80,7 @@ class RepairResult:
     renamed: Mapping[str, Path]
     failed: tuple[GroupState, ...]
     output: Path | None = None
+    lost: tuple[BundlerError, ...] = ()
     verified: VerifyResult | None = None
 
     @property
@@ -97,8 +100,7 @@ class RepairResult:
     def exit_code(self) -> int:
         """0 if all is whole now, or can be repaired in a dry run; else the exit code of the worst finding."""
         if self.verified is None:
-            is_lost = self.failed or (self.parity is not None and self.parity.unprotected)
-            return Damaged.exit_code if is_lost else 0
+            return worst(self.lost)
         return worst([finding.error for finding in self.left])
 
 
@@ -199,14 +201,24 @@ def _planned(
     """The result of a dry run."""
     parity = parity_of(bundle, found.facts, lambda _: run.cancellation.check())
     groups = parity.groups if parity else ()
+    hopeful = [name for group in groups if group.verdict != NO for name in group.lost]
     return RepairResult(
         bundle.manifest.name,
         bundle.id,
         parity,
-        {name: places.path_of(name) for group in groups if group.verdict != NO for name in group.lost},
+        {name: places.path_of(name) for name in hopeful},
         misnamed,
         tuple(group for group in groups if group.verdict == NO),
         places.output,
+        tuple(map(_loss, (each for each in bundle.chunks if each.chunk.file in found.facts.lost.difference(hopeful)))),
+    )
+
+
+def _loss(state: ChunkState) -> BundlerError:
+    """The reason for which a chunk is lost: there is no file for it, or none that has its bytes."""
+    file = state.chunk.file
+    return state.problem or Damaged(
+        "the chunk is damaged", subject=file, hint=text("copy {file} to the medium again", file=file)
     )
 
 

@@ -424,6 +424,7 @@ def repair_document(result: RepairResult) -> Document:
         "repaired": [{"file": file, "path": str(path)} for file, path in result.repaired.items()],
         "renamed": [{"file": file, "from": str(path)} for file, path in result.renamed.items()],
         "failedGroups": [group.number for group in result.failed],
+        "lost": [error_document(error) for error in result.lost],
         "verified": verify_document(result.verified) if result.verified else None,
     }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bundler.texts import some
-from bundler.views.languages import said, translated
+from bundler.views.errors import advice_lines
+from bundler.views.languages import said, translated, worded
 from bundler.views.parity_report import group_words, plan_lines
 from bundler.views.report import finding_lines
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word
@@ -30,7 +31,11 @@ def repair_lines(result: RepairResult, *, is_verbose: bool) -> list[str]:
     if result.failed:
         lines.append(fact(said("lost"), said("too much of these groups is lost:")))
         lines += [fact_below(group_words(group)) for group in result.failed]
-    if result.parity is not None and result.parity.unprotected:
+    if result.lost:
+        lines.append(fact(said("lost"), said("no parity here has enough for these chunks:")))
+        named = [[fact_below(escaped(worded(each))), *advice_lines(each, " " * 16)] for each in result.lost]
+        lines += limited([line for each in named for line in each], is_verbose=is_verbose)
+    elif result.parity is not None and result.parity.unprotected:
         names = some(result.parity.unprotected, most=_SHOWN)
         lines.append(fact(said("lost"), said("{files}: no parity for it is here", files=translated(names))))
     if result.verified is None:

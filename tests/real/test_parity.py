@@ -234,6 +234,31 @@ def test_nothing_is_written_where_nothing_is_lost_or_only_asked_for(side):
     assert not (side.bundle / side.chunks[1]).exists()
 
 
+def test_a_dry_run_names_what_stays_lost_and_exits_as_the_repair_does(side, here, exported, made_keys):
+    side = side("tar")
+    for name in side.chunks[1:4]:
+        side.damage(name)
+        with open(side.bundle / name, "r+b") as file:
+            file.truncate(100)
+    dry = side.repair("--dry-run", "--json")
+    assert (dry.code, [each["subject"].rpartition("/")[2] for each in dry.json["lost"]]) == (4, side.chunks[1:4])
+    assert side.repair().code == dry.code
+    plain = exported("library/oci:1")  # without parity
+    for happened, code, words in ((Path.unlink, 9, "the chunk is missing"), (_flip, 4, "the chunk is damaged")):
+        chunk = shutil.copytree(plain, plain.with_name(words)) / "chunk-0001.tar"
+        happened(chunk)
+        command = ("repair", chunk.parent, "--trust", made_keys / "tester.pub")
+        dry = here(*command, "--dry-run")
+        assert (dry.code, here(*command).code) == (code, code)
+        assert f"chunk-0001.tar: {words}" in dry.out
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def test_read_only_media_are_repaired_into_another_folder(side, tmp_path):
     side = side("tar")
     discs = [tmp_path / "disc1", tmp_path / "disc2"]
