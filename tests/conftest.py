@@ -24,7 +24,7 @@ from hypothesis import settings
 from tests.support.measuring import MEASURING  # before any other: it reads bundler itself
 
 # isort: split
-from tests.support import images, known_keys
+from tests.support import documents, images, known_keys
 from tests.support.parts import RealDaemon, RealRegistry
 from tests.support.steps import Steps
 from tests.support.sweeps import IS_FULL
@@ -44,7 +44,11 @@ class Ran:
 
     @property
     def json(self) -> dict[str, Any]:
-        return json.loads(self.out)  # type: ignore[no-any-return]
+        """The document of --json, which is as docs/json.md promises: every test that reads one is a test of the page."""
+        document: dict[str, Any] = json.loads(self.out)
+        if len(self.out) < documents.MANY_BYTES and "document" in document:
+            assert not documents.faults(document), document["document"]
+        return document
 
 
 Bundler = Callable[..., Ran]

@@ -9,7 +9,7 @@ from reference import settings
 from reference.commands import command_page, overview
 from reference.exit_codes import exit_codes, exit_codes_of_documents
 from reference.markdown import filled
-from reference.schemas import schema_of
+from reference.schemas import bundle_schema_of, schema_of
 from reference.tree import CommandText, program
 from reference.troubleshooting import troubleshooting
 
@@ -31,6 +31,7 @@ def made() -> dict[str, str]:
     }
     filled_pages = {path: _with(path, content) for path, content in parts.items()}
     whole["docs/schemas/documents.json"] = schema_of(filled_pages["docs/json.md"])
+    whole["docs/schemas/bundle.json"] = bundle_schema_of((ROOT / "bundler/bundle/FORMAT.md").read_text())
     return whole | filled_pages
 
 

@@ -17,6 +17,7 @@ import pytest
 from bundler.core.manifest import BundleManifest, from_json
 from tests.conftest import Ran
 from tests.support import attachments, images, s3
+from tests.support.documents import faults
 from tests.support.large_registry import digests, fill, manifests, store
 from tests.support.parts import RealRegistry, require
 from tests.support.referrers import Referrers
@@ -462,6 +463,7 @@ def test_the_settings_of_harbor_are_in_a_signed_record_without_secrets(here, sma
     written = (bundle / "record-registry.json").read_text()
     assert "record-registry.json" in (bundle / "SHA256SUMS").read_text()
     assert "planted" not in written
+    assert faults(json.loads(written)) == []
     (project,) = json.loads(written)["harbor"]["projects"]
     assert project["metadata"] == {"public": "true"}
     assert project["quota"] == {"storage": 5000}

@@ -13,6 +13,7 @@ import pytest
 
 from bundler.pruning import harbor_rules
 from tests.support import images
+from tests.support.documents import faults
 from tests.support.harbor_rules import RuledHarbor
 from tests.support.parts import RealRegistry
 from tests.support.terminal import on_terminal
@@ -71,7 +72,9 @@ def test_another_policy_is_replaced_only_after_a_yes_and_is_in_the_receipt(harbo
     assert done.code == 0, done.err
     assert fake.policy["trigger"] == OLD["trigger"], "the schedule is the user's"
     assert done.json["schedule"] == "0 0 2 * * *"
-    assert json.loads(Path(done.json["receipt"]).read_text())["before"] == OLD
+    receipt = json.loads(Path(done.json["receipt"]).read_text())
+    assert receipt["before"] == OLD
+    assert faults(receipt) == []
 
 
 def test_a_policy_that_was_changed_since_the_plan_stays(harbor, here, monkeypatch):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Ran, write_list
+from tests.support.documents import faults
 from tests.support.parts import RealRegistry, require
 from tests.support.scanners import clamav_database
 from tests.support.tables import each_case
@@ -71,6 +72,7 @@ def test_a_record_by_the_officer_opens_the_gate_and_nothing_else_does(
     blobs = [blob["digest"] for blob in json.loads((bundle / "bundle.json").read_bytes())["blobs"]]
     assert sorted((tmp_path / "seen").read_text().split()) == sorted(blobs), "each blob once"
     assert scanned.json["scanners"][0]["objects"] == {"clean": len(blobs)}
+    assert faults(json.loads(record.read_bytes())) == []
     assert json.loads((tmp_path / "scan.sarif").read_bytes())["version"] == "2.1.0"
     key_id = scanned.json["keyId"]
     subprocess.run(
