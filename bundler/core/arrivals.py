@@ -15,6 +15,7 @@ from bundler.core.location import REGISTRY
 from bundler.core.moments import seconds_of
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.reference import Reference
+from bundler.core.shard import Shard
 
 IN_PLACE = frozenset({"pushed", "present"})
 """The outcomes of images that a registry has after an import. A skipped tag names another image."""
@@ -58,7 +59,7 @@ class ArrivedBundle:
         first: The end of its first import, in seconds since 1970. A later import of the same bundle is no news.
         last: The end of its last import.
         imports: The number of its imports.
-        is_whole: True if one of these imports put all of its images in place.
+        is_whole: True if one of these imports put all of its images in place, or all shards of one number did together.
     """
 
     id: str
@@ -128,6 +129,7 @@ class _Read:
         self._blobs: dict[str, int] = {}
         self._found: list[ArrivedBlob] = []
         self._bundles: dict[str, ArrivedBundle] = {}
+        self._shards: dict[str, set[Shard]] = {}
         self._registries: set[str] = set()
         self._receipts = self._without_blobs = 0
         self._newest: int | None = None
@@ -197,5 +199,14 @@ class _Read:
             min(time, before.first) if before else time,
             max(time, before.last) if before else time,
             before.imports + 1 if before else 1,
-            (receipt.exit_code == 0 and not receipt.chosen) or (before is not None and before.is_whole),
+            self._is_whole(receipt) or (before is not None and before.is_whole),
         )
+
+    def _is_whole(self, receipt: Receipt) -> bool:
+        """True if the import put all images in place, or is the last of the shards that did."""
+        if receipt.exit_code or receipt.chosen:
+            return False
+        done = self._shards.setdefault(receipt.bundle_id, set())
+        done.update(receipt.shards)
+        counts = {shard.count for shard in receipt.shards}
+        return not counts or any(sum(shard.count == count for shard in done) == count for count in counts)

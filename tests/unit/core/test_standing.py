@@ -15,6 +15,7 @@ from bundler.core.oci import OCI_MANIFEST, Descriptor, Manifest
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.receipt_attachments import ReceiptAttachment
 from bundler.core.receipt_series import ReceiptSeries
+from bundler.core.shard import Shard
 from bundler.core.standing import Standing, standing_of_receipts, standing_of_registry, unneeded_blobs
 from tests.unit.core.test_receipt import receipt
 from tests.unit.values import digest, layer
@@ -115,6 +116,10 @@ def test_a_bundle_that_never_arrived_completely_says_so():
     assert stands(here(), failed, whole).channels[0].is_whole
     some = replace(whole, chosen=("--only a*",))
     assert not stands(here(), failed, some).channels[0].is_whole
+    shards = [replace(whole, shards=(Shard(number, 3),)) for number in (1, 2, 3)]
+    assert not stands(here(), failed, *shards[:2], shards[1]).channels[0].is_whole
+    assert not stands(here(), *shards[:2], replace(shards[2], exit_code=3)).channels[0].is_whole
+    assert stands(here(), failed, *shards).channels[0].is_whole
 
 
 def test_a_clock_before_the_newest_receipt_gives_no_age():
