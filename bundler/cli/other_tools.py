@@ -52,8 +52,13 @@ _NAME = Instead("--name NAME", ("--name",))
 _NO_POLICY = Instead("no flag: signatures of images are judged only with --policy FILE or --notation-policy FILE")
 _ONLY = Instead("--only PATTERN", ("--only",))
 _EXCEPT = Instead("--except PATTERN", ("--except",))
+_LANG = Instead("--lang en or --lang zh; without it, the language of the messages", ("--lang",))
+_REPORT_LANG = Instead("--report-lang en or --report-lang zh, with --report FILE", ("--report-lang",))
 
 FLAGS: dict[str, tuple[Instead, ...]] = {
+    # bundler, where another command spells it so
+    "--report-lang": (_LANG,),
+    "--lang": (_REPORT_LANG,),
     # skopeo, podman, buildah
     "--tls-verify": (_PLAIN,),
     "--src-tls-verify": (_PLAIN,),

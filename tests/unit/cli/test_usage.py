@@ -88,6 +88,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("export x --insecure-policy", "only with --policy FILE"),
         ("export x --out y", "-o DIR"),
         ("verify x --to y", "--to is a flag of bundler import, bundler mirrors"),
+        ("report x --report-lang zh", "--lang en or --lang zh"),
+        ("verify x --lang zh", "--report-lang zh, with --report FILE"),
         ("verify x --trsut y", "did you mean --trust?"),
         ("pull nginx", "bundler export LIST"),
         ("push nginx", "bundler import BUNDLE"),
