@@ -32,7 +32,7 @@ bundler undo --last --to registry.internal:5000 --yes
 )
 @click.argument("receipt", metavar="[RECEIPT]", required=False)
 @click.option(
-    "--last", is_flag=True, help="Undo the last import or prune that ended, by the receipts in your state folder."
+    "--last", is_flag=True, help="Undo the last import or prune that changed something, by the receipts of this user."
 )
 @click.option(
     "--to",
@@ -73,9 +73,9 @@ def undo(
 
     With the receipt of a prune, the tags and images that it removed come back, until the registry collects garbage.
 
-    With --last, the newest receipt of a run that ended is looked for in your state folder. It shows what would
-    change, and changes nothing without a yes. A second --last does not go further back. A receipt that --receipt FILE
-    wrote elsewhere is not found: give its file.
+    With --last, the newest receipt of a run that ended and changed something is looked for in your state folder. It
+    shows what would change, and changes nothing without a yes. A second --last does not go further back. A receipt
+    that --receipt FILE wrote elsewhere is not found: give its file.
 
     If this machine trusts any key, a trusted key must have signed the receipt. The receipt of a prune always needs
     this outside of your state folder, because it has the manifests that are pushed.

@@ -66,12 +66,14 @@ class Undone(str, Enum):
     AS_BEFORE = "as before"
     LEFT = "left"
     """It was new, and the registry cannot remove tags."""
+    DOUBTFUL = "doubtful"
+    """It was new, and the import of its image failed: nobody knows if the import made it. It is left alone."""
     FAILED = "failed"
     WOULD_PUT_BACK = "would put back"
     WOULD_REMOVE = "would remove"
 
 
-_STAYING = frozenset({Undone.LEFT, Undone.MOVED_ON, Undone.FAILED})
+_STAYING = frozenset({Undone.LEFT, Undone.DOUBTFUL, Undone.MOVED_ON, Undone.FAILED})
 """The outcomes of tags whose images keep their attachments."""
 
 
@@ -86,6 +88,7 @@ class TagResult:
         outcome: Its outcome.
         now: The digest that it has now, if that is not the one pushed.
         error: The reason of a failure.
+        is_doubtful: True if the tag was new, and the import of its image failed: it is only looked for.
     """
 
     name: Reference
@@ -94,6 +97,7 @@ class TagResult:
     outcome: Undone | None = None
     now: Digest | None = None
     error: BundlerError | None = None
+    is_doubtful: bool = False
 
 
 @frozen
@@ -123,10 +127,10 @@ class UndoResult:
 
     @property
     def exit_code(self) -> int:
-        """0 if every tag is as before, or was moved by another user; partial if new tags had to stay."""
+        """0 if every tag is as before, or was moved by another user; partial if new tags stay."""
         changes: tuple[TagResult | ListResult, ...] = (*self.tags, *self.lists)
         errors = [each.error for each in changes if each.error]
-        is_partial = any(each.outcome is Undone.LEFT for each in changes)
+        is_partial = any(each.outcome in (Undone.LEFT, Undone.DOUBTFUL) for each in changes)
         return worst_of_images(errors, done=len(changes) - len(errors)) or (EXIT_PARTIAL if is_partial else 0)
 
 
@@ -152,8 +156,9 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     moved = {group: [_tag(image) for image in images if _may_have_moved(image)] for group, images in groups.items()}
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
+    _restore([tag for found in moved.values() for tag in found], work, run)
+    moved = {group: [tag for tag in found if _is_concerned(tag)] for group, found in moved.items()}
     tags = [tag for found in moved.values() for tag in found]
-    _restore(tags, work, run)
     # An image keeps its signatures until its tag has moved.
     gone = {group: images for group, images in groups.items() if not _stays(images, moved[group])}
     gone = _without_tagged(gone, [tag.name for tag in tags], stores, run)
@@ -221,14 +226,25 @@ def _may_have_moved(image: ReceiptImage) -> bool:
     """True if the import has moved the image's tag, or may have moved it."""
     if Reference.parse(image.name).tag is None or image.replaced == image.digest:
         return False
-    # A stopped import has not recorded if it moved the tag. Such a tag is touched only if it had a digest before.
-    is_doubtful = image.outcome in ("failed", "held back", "not tried", "unfinished") and image.replaced is not None
-    return image.outcome == "pushed" or is_doubtful
+    # A failed or stopped import has not recorded if it moved the tag.
+    is_moved = image.replaced is not None and image.outcome in ("failed", "held back", "not tried", "unfinished")
+    return image.outcome == "pushed" or is_moved or _may_have_made(image)
+
+
+def _may_have_made(image: ReceiptImage) -> bool:
+    """True if the tag was new, and came with its manifest if it came at all: then the answer was lost."""
+    return image.replaced is None and image.outcome in ("failed", "unfinished")
+
+
+def _is_concerned(tag: TagResult) -> bool:
+    """False for a new tag that the import may have made, and that is not there, or is another one."""
+    return not tag.is_doubtful or tag.outcome in (Undone.DOUBTFUL, Undone.FAILED)
 
 
 def _tag(image: ReceiptImage) -> TagResult:
     pushed = Digest.parse(image.read_back or image.digest)
-    return TagResult(Reference.parse(image.name), pushed, Digest.parse(image.replaced) if image.replaced else None)
+    before = Digest.parse(image.replaced) if image.replaced else None
+    return TagResult(Reference.parse(image.name), pushed, before, is_doubtful=_may_have_made(image))
 
 
 def _undo(tags: Sequence[TagResult], *, stores: Stores, run: Run, is_dry_run: bool) -> None:
@@ -251,6 +267,9 @@ def _put_back(tag: TagResult, stores: Stores, run: Run, *, is_dry_run: bool) -> 
     tag.now = found.digest if found else None
     if tag.now != tag.pushed:
         tag.outcome = Undone.AS_BEFORE if tag.now == tag.before else Undone.MOVED_ON
+        return
+    if tag.is_doubtful:
+        tag.outcome = Undone.DOUBTFUL
         return
     if tag.before is None:
         if is_dry_run:

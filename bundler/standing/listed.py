@@ -110,7 +110,7 @@ def list_receipts(request: ReceiptListRequest, listener: Listener = nobody) -> R
 def last_receipt(
     target: Target | None = None, trust: tuple[Path, ...] = (), listener: Listener = nobody
 ) -> ListedReceipt:
-    """The receipt of the last run of this user that ended: an import or a prune.
+    """The receipt of the last run of this user that ended and changed something: an import or a prune.
 
     Args:
         target: The registry that it must be about; None for any target.
@@ -125,16 +125,21 @@ def last_receipt(
     place = place_of(target) if target else ""
     listed = list_receipts(ReceiptListRequest(trust=trust), listener)
     ended = [each for each in listed.receipts if each.summary.state is not ReceiptState.UNFINISHED]
-    found = next((each for each in ended if each.summary.is_about(place)), None)
+    found = next((each for each in ended if each.summary.has_changed(place)), None)
     if found is None:
         raise Misuse(
-            "there is no receipt of a run that ended",
+            "there is no receipt of a run that ended and changed something",
             subject=place or str(earlier_folders(None)[0] if earlier_folders(None) else "-"),
             hint="give the receipt: bundler undo RECEIPT",
         )
     for each in listed.receipts[: listed.receipts.index(found)]:
-        if each.summary.state is ReceiptState.UNFINISHED and each.summary.is_about(place):
-            listener(Noticed(text("a later run did not end, and is not undone: {path}", path=each.path)))
+        if each.summary.is_about(place):
+            passed = (
+                text("a later run did not end, and is not undone: {path}", path=each.path)
+                if each.summary.state is ReceiptState.UNFINISHED
+                else text("a later run changed nothing, and is passed over: {path}", path=each.path)
+            )
+            listener(Noticed(passed))
     for path, error in listed.unused:
         if path.name > found.path.name:
             raise Damaged(

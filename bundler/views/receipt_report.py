@@ -12,7 +12,7 @@ from bundler.views.errors import advice_lines
 from bundler.views.import_report import OUTCOMES, reading_words
 from bundler.views.languages import said, translated, worded
 from bundler.views.preheat_report import preheat_lines
-from bundler.views.words import count, escaped, fact, fact_below, size, table
+from bundler.views.words import count, escaped, fact, fact_below, shell_word, size, table
 
 if TYPE_CHECKING:
     from bundler.commands.receipts import ReceiptFile
@@ -33,6 +33,7 @@ UNDONE = {
     "moved on": text("moved on"),
     "as before": text("as before"),
     "left": text("left"),
+    "doubtful": text("doubtful"),
     "failed": text("failed"),
     "would put back": text("would put back"),
     "would remove": text("would remove"),
@@ -167,7 +168,8 @@ def signature_words(file: ReceiptFile) -> str:
     if file.is_unsigned:
         return said("UNSIGNED: no trusted key has signed it")
     return said(
-        "accepted, but its signature was NOT CHECKED (check it with bundler receipt verify, or --trust NAME.pub)"
+        "its signature was NOT CHECKED (check it: bundler receipt verify {path} --trust NAME.pub)",
+        path=shell_word(file.path),
     )
 
 
@@ -227,6 +229,9 @@ def _tag_words(tag: TagResult) -> str:
             "it did not exist before; if the registry cannot remove tags (distribution before 3.0), it stays"
         ),
         "moved on": text("now points to {digest}; not changed", digest=now),
+        "doubtful": text(
+            "the import of this image failed, and its new tag is there; it is left: remove it by hand if it must go"
+        ),
         "left": text("it did not exist before, and this registry cannot remove tags"),
     }
     return translated(words.get(tag.outcome.value if tag.outcome else "", text("")))

@@ -44,10 +44,10 @@ def month(here, keys, tmp_path, new_registry) -> Callable[[int], Path]:
 def bring(here, keys, month, state) -> Callable[..., Path]:
     """Imports the bundle of a month, and returns its receipt in the state folder."""
 
-    def run(number: int, *flags: object) -> Path:
+    def run(number: int, *flags: object, code: int = 0) -> Path:
         before = set(state.glob("*.json"))
         ran = here("import", month(number), "--trust", keys[1], "--on-conflict", "replace", *flags, "-q")
-        assert ran.code == 0, ran.err
+        assert ran.code == code, ran.err
         (new,) = set(state.glob("*.json")) - before
         return new
 
@@ -158,6 +158,38 @@ def test_the_last_import_is_undone_after_a_yes_only(here, bring, keys, new_regis
     code, shown = on_terminal(*last, *to, answers=[("type yes", "yes")])
     assert latest(registry) == before != after
     assert here(*last, *to, "--yes", "--json").json["tags"][-1]["outcome"] == "as before"
+
+
+def test_the_last_run_that_changed_something_is_undone(here, bring, new_registry):
+    registry = new_registry()
+    bring(1, "--to", registry.host)
+    again = bring(1, "--to", registry.host)
+    nowhere = bring(2, "--to", "127.0.0.1:1", code=7)
+    last = ("undo", "--last", "--dry-run", "--insecure-no-signature", "--json")
+    ran = here(*last)
+    assert {(each["name"].partition("/")[0], each["outcome"]) for each in ran.json["tags"]} == {
+        (registry.host, "would remove")
+    }
+    assert [f"a later run changed nothing, and is passed over: {path}" in ran.err for path in (again, nowhere)] == [
+        True,
+        True,
+    ]
+    assert "changed something" in here(*last, "--to", "127.0.0.1:1").err
+
+
+def test_a_new_tag_of_a_failed_image_is_named_and_left(here, bring, new_registry):
+    registry = new_registry()
+    receipt = bring(1, "--to", registry.host)
+    document = json.loads(receipt.read_bytes())
+    for image in document["targets"][0]["images"]:  # the registry took the manifest, and its answer was lost
+        image.update(outcome="failed", readBack=None, reason="no answer")
+    document["targets"][0]["images"][-1]["digest"] = f"sha256:{'0' * 64}"  # this one never came
+    receipt.write_text(json.dumps(document))
+    there = latest(registry, "team/app")
+    ran = here("undo", receipt, "--insecure-no-signature", "--json")
+    assert (ran.code, [each["outcome"] for each in ran.json["tags"]]) == (3, ["doubtful"])
+    assert there == latest(registry, "team/app")
+    assert "its new tag is there" in here("undo", receipt, "--insecure-no-signature").out
 
 
 def test_a_receipt_that_nobody_signed_is_warned_of_unless_this_user_wrote_it(here, bring, new_registry, tmp_path):
