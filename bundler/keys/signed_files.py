@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from bisect import bisect_left
 from collections.abc import Sequence
 from enum import Enum, auto
+from itertools import islice, takewhile
 from pathlib import Path
 
 from bundler.bundle.signing import PrivateKey, PublicKey
@@ -126,7 +128,14 @@ class SignedFile:
     claimed: tuple[str, ...] = ()
 
 
-def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, demand: Demand) -> SignedFile:
+def read_signed(
+    path: Path,
+    kind: DocumentKind,
+    trust: Sequence[Path] = (),
+    *,
+    demand: Demand,
+    names: Sequence[str] | None = None,
+) -> SignedFile:
     """Reads a document after its signatures were checked.
 
     Args:
@@ -134,6 +143,8 @@ def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, d
         kind: Its kind.
         trust: Public keys or folders of them; empty for the trust folder.
         demand: The signature that it must have.
+        names: The names in its folder, sorted, of a caller that has listed them; None to list them here. A folder of a
+            thousand documents would be listed a thousand times.
 
     Raises:
         Misuse: There is no such file.
@@ -152,7 +163,7 @@ def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, d
         keys = trusted_keys(trust, judged=Judged(files=(path,)))
     good = _signers(path, content, keys, kind)
     is_unsigned = bool(keys) and not good
-    claimed = () if good else _claimed(path)
+    claimed = () if good else _claimed(path, sorted(os.listdir(path.parent)) if names is None else names)
     if demand is Demand.REQUIRED and not keys:
         raise Untrusted("there is no trusted key", hint=kind.no_key)
     if is_unsigned and demand is not Demand.OPTIONAL:
@@ -243,6 +254,8 @@ def _signers(path: Path, content: bytes, keys: Sequence[PublicKey], kind: Docume
     return tuple(good.values())
 
 
-def _claimed(path: Path) -> tuple[str, ...]:
-    names = sorted(file.name for file in path.parent.glob(f"{path.name}.*.sig"))
-    return tuple(name.removeprefix(f"{path.name}.").removesuffix(".sig") for name in names)
+def _claimed(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """The keys that signature files name, of the sorted names in the folder."""
+    begin, end = f"{path.name}.", ".sig"
+    own = takewhile(lambda name: name.startswith(begin), islice(names, bisect_left(names, begin), None))
+    return tuple(name.removeprefix(begin).removesuffix(end) for name in own if name.endswith(end))

@@ -6,7 +6,9 @@ an error of a given file, and a file of a folder with one is left out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -104,8 +106,9 @@ class Receipts(Generic[Content]):
 
     def _in_folder(self, folder: Path) -> Iterator[tuple[SignedFile, Content]]:
         """The newest receipts of a folder, by their names, which begin with the time."""
-        named = {path for pattern in self._patterns for path in folder.glob(pattern)}
-        found = [path for path in sorted(named, reverse=True) if self._is_wanted(path)]
+        names = sorted(os.listdir(folder))
+        named = (name for name in reversed(names) if any(fnmatchcase(name, each) for each in self._patterns))
+        found = [path for path in map(folder.joinpath, named) if self._is_wanted(path)]
         if len(found) > STATUS_RECEIPTS:
             self.more += len(found) - STATUS_RECEIPTS
             self._notice(
@@ -113,15 +116,15 @@ class Receipts(Generic[Content]):
             )
         for path in found[:STATUS_RECEIPTS]:
             try:
-                one = self._one(path)
+                one = self._one(path, names)
             except BundlerError as error:
                 self.unused.append((path, error))
                 self._notice(text("not used: {reason}", reason=error))
                 continue
             yield one
 
-    def _one(self, path: Path) -> tuple[SignedFile, Content]:
-        file = read_signed(path, RECEIPT_FILE, self._trust, demand=Demand.OPTIONAL)
+    def _one(self, path: Path, names: Sequence[str] | None = None) -> tuple[SignedFile, Content]:
+        file = read_signed(path, RECEIPT_FILE, self._trust, demand=Demand.OPTIONAL, names=names)
         content = self._parse(file.content, str(path))
         self._signed += bool(file.signers)
         self._unsigned += not file.signers

@@ -114,6 +114,18 @@ def test_bad_receipts_are_named_and_move_no_cursor(here, bring, keys, tmp_path, 
     assert here("receipt", "list", forged, "--trust", keys[1]).code == 5
 
 
+def test_a_folder_of_receipts_is_listed_once_for_the_names_of_their_signatures(
+    here, bring, keys, tmp_path, state, monkeypatch
+):
+    for number in range(4):
+        bring(1, "--to", f"oci:{tmp_path}/layout-[{number}]", "--receipt-key", keys[0])
+    listed, real = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda *path: listed.append(path) or real(*path))
+    found = here("receipt", "list").out
+    assert found.count("signed by no trusted key") == 4, found
+    assert listed.count((state,)) == 1
+
+
 def test_without_receipts_the_list_is_empty(here, state, tmp_path):
     ran = here("receipt", "list")
     assert (ran.code, "there are no receipts in the state folder" in ran.out) == (0, True)

@@ -50,6 +50,8 @@ def test_a_sound_document_is_read(content: bytes, value: object) -> None:
         pytest.param(b'"\\ud800"', id="a lone surrogate"),
         pytest.param(b'{"\\udc00": 1}', id="a lone surrogate as a name"),
         pytest.param(b"1" * 21, id="an integer of 21 digits"),
+        pytest.param(b'{"a": 1, "b":' + b"1" * 21 + b"}", id="an integer of 21 digits in an object"),
+        pytest.param(b'{"a": 1, "b": [-' + b"1" * 20 + b"]}", id="a sign and 20 digits in a list"),
         pytest.param(b"1" * 100_000, id="an integer that takes long to convert"),
         pytest.param(b'"a\nb"', id="a control character in a text"),
         pytest.param(b"{'a': 1}", id="single quotes"),
