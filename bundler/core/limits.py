@@ -3,6 +3,13 @@
 PIECE_BYTES = 1 << 20
 """The size of one read or transfer: large enough for few system calls, small enough for the processor's cache."""
 
+LARGE_PIECE_BYTES = 2 << 20
+"""The same for a large blob of a registry: one large page of memory, and half as many steps. Two of them, at most, are
+on their way to each chunk, which bounds the memory."""
+
+LARGE_BLOB_BYTES = 32 << 20
+"""The least size of a blob that is received in large pieces."""
+
 WRITE_BYTES = 256 << 10
 """The size of one write. For larger writes Linux searches for such large pages of memory that the search costs as much
 as the write."""

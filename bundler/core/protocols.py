@@ -19,7 +19,8 @@ from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError
 
 Pieces = Generator["bytes | memoryview", None, None]
-"""Consecutive bytes. Each piece has at most `limits.PIECE_BYTES`, and is valid only until the next one is requested."""
+"""Consecutive bytes. Each piece has at most `limits.LARGE_PIECE_BYTES`, and is valid only until the next one is
+requested."""
 
 
 Passed = Callable[[int], object]

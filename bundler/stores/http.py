@@ -35,7 +35,7 @@ from urllib3.exceptions import (
 
 from bundler import __version__, texts
 from bundler.core.advice import LOG_IN, problem
-from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
+from bundler.core.limits import ERROR_BODY_BYTES, LARGE_BLOB_BYTES, LARGE_PIECE_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.patterns import lazy_pattern
 from bundler.core.protocols import Pieces
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB
@@ -128,7 +128,7 @@ class Answer:
     def _pieces_in_place(self, arriving: WatchedResponse) -> Pieces:
         """Yields a body of known length from one buffer: new buffers would cost as much as receiving the bytes."""
         left_bytes = arriving.length or 0
-        view = new_buffer(min(PIECE_BYTES, left_bytes))
+        view = new_buffer(LARGE_PIECE_BYTES if left_bytes >= LARGE_BLOB_BYTES else min(PIECE_BYTES, left_bytes))
         try:
             while left_bytes:
                 with translated(self.url, self.method):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
+from contextlib import suppress
 
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 
 _WORTHWHILE_BYTES = 64 << 10
+
+_LARGE_PAGE_BYTES = 2 << 20
+"""The size of a large page on most processors. A buffer of one large page is one entry for the kernel, not 512."""
 
 
 def new_buffer(size_bytes: int) -> memoryview:
@@ -22,7 +26,11 @@ def new_buffer(size_bytes: int) -> memoryview:
     """
     if size_bytes < _WORTHWHILE_BYTES:
         return memoryview(bytearray(max(1, size_bytes)))
-    return memoryview(mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    pages = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if size_bytes >= _LARGE_PAGE_BYTES and hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without large pages
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(pages)
 
 
 def rest_of(

@@ -1,11 +1,14 @@
 """Writes a file without the page cache (``O_DIRECT``), as far as its bytes come in order and the file system takes it.
 
-The kernel then moves whole pages from our buffer to the device. There is no copy into the page cache, and nothing to
-flush or to drop later. Two rules keep both ways of writing apart, as open(2) asks for:
+The kernel then moves whole pages of the file from our memory to the device. There is no copy into the page cache, and
+nothing to flush or to drop later. Two rules keep both ways of writing apart, as open(2) asks for:
 
 - A page is written in one way only. The first and the last bytes of a piece share their pages with other pieces, so
   these go through the page cache.
 - Only the end of the file is written directly. Bytes that are written again go through the page cache.
+
+Large pieces are written from where they are in memory. Blobs begin at multiples of 512 bytes in a chunk, so their
+pieces need not begin with a page; most devices take that. For the others, pieces are copied to a buffer first.
 
 Trying decides, not the name of the file system: after a refusal, or some slow writes, the rest of the file goes through
 the page cache, as `bundler.system.durable_files` writes it.
@@ -21,12 +24,15 @@ from collections.abc import Sequence
 
 from bundler.core.limits import PIECE_BYTES
 from bundler.errors import LocalStorage
-from bundler.system.buffers import new_buffer
+from bundler.system.buffers import new_buffer, rest_of
 from bundler.system.durable_files import write_from
 from bundler.system.files import let_go
 
 _PAGE_BYTES = 4096
 """Offsets and sizes are multiples of this: no usual device has larger blocks."""
+
+_STRAIGHT_BYTES = 256 << 10
+"""Smaller pieces are collected: a write has a price of its own."""
 
 _TRIED_BYTES = 8 << 20
 _TRIED_SECONDS = 0.25
@@ -52,6 +58,8 @@ class DirectFile:
         self._lock = threading.Lock()
         self._works = True
         """False when the file system has refused direct writes, or is slow at them."""
+        self._is_straight = True
+        """False when the file system has refused bytes that are not at the start of a page in memory."""
         self._written_bytes = 0
         self._written_seconds = 0.0
         self._begin = self._held_bytes = 0
@@ -113,20 +121,46 @@ class DirectFile:
         return True
 
     def _take(self, view: memoryview) -> None:
-        """Collects bytes, and writes the buffer each time it is full."""
+        """Writes the pages of a large piece from where they are. Collects other bytes, and writes each full buffer."""
         while len(view):
             to_page = -self._begin % _PAGE_BYTES
             if to_page:  # another piece may have the first bytes of this page
                 write_from(self._descriptor, [view[:to_page]], self._begin, what=self._what)
                 self._begin += min(to_page, len(view))
                 view = view[to_page:]
-                continue
-            now = view[: len(self._buffer) - self._held_bytes]
-            self._buffer[self._held_bytes : self._held_bytes + len(now)] = now
-            self._held_bytes += len(now)
-            view = view[len(now) :]
-            if self._held_bytes == len(self._buffer):
-                self._write_held(self._write_directly() if self._works else 0)
+            elif len(view) >= _STRAIGHT_BYTES and self._works and self._is_straight:
+                view = self._write_straight(self._hold(view, -self._held_bytes % _PAGE_BYTES))
+            else:
+                view = self._hold(view, len(self._buffer) - self._held_bytes)
+                if self._held_bytes == len(self._buffer):
+                    self._write_collected()
+
+    def _hold(self, view: memoryview, amount_bytes: int) -> memoryview:
+        """Copies the first bytes into the buffer; returns the others."""
+        now = view[:amount_bytes]
+        self._buffer[self._held_bytes : self._held_bytes + len(now)] = now
+        self._held_bytes += len(now)
+        return view[len(now) :]
+
+    def _write_straight(self, view: memoryview) -> memoryview:
+        """Writes the pages in the buffer, and those of a piece; returns what is left of it, mostly a part of a page."""
+        pages = view[: len(view) // _PAGE_BYTES * _PAGE_BYTES]
+        buffers = [self._buffer[: self._held_bytes], pages]
+        done = self._write_directly(buffers)
+        if done is None:
+            self._is_straight = False
+            return view
+        write_from(self._descriptor, rest_of(buffers, done), self._begin + done, what=self._what)
+        self._begin += self._held_bytes + len(pages)
+        self._held_bytes = 0
+        return view[len(pages) :]
+
+    def _write_collected(self) -> None:
+        """Writes the whole buffer."""
+        done = self._write_directly([self._buffer]) if self._works else 0
+        if done is None:
+            self._works = False
+        self._write_held(done or 0)
 
     def _end(self) -> None:
         """Writes what is in the buffer through the page cache, and frees the buffer."""
@@ -139,16 +173,15 @@ class DirectFile:
             self._held_bytes, self._buffer = 0, memoryview(b"")
             let_go(direct)
 
-    def _write_directly(self) -> int:
-        """Writes the whole buffer; returns how many bytes the file system took."""
+    def _write_directly(self, buffers: Sequence[memoryview]) -> int | None:
+        """Writes whole pages; returns how many bytes the file system took, None if it refuses."""
         began = time.monotonic()
         try:
-            done = os.pwritev(self._direct, [self._buffer], self._begin)
+            done = os.pwritev(self._direct, buffers, self._begin)
         except OSError as error:
             if error.errno not in _REFUSED:
                 raise LocalStorage.unwritable(error, self._what) from error
-            self._works = False
-            return 0
+            return None
         if self._written_bytes < _TRIED_BYTES:
             self._written_bytes += done
             self._written_seconds += time.monotonic() - began

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,10 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     write = DirectFile._write_directly
 
-    def watched(file: DirectFile) -> int:
-        sizes.append(write(file))
-        return sizes[-1]
+    def watched(file: DirectFile, buffers: Sequence[memoryview]) -> int | None:
+        done = write(file, buffers)
+        sizes.append(done or 0)
+        return done
 
     monkeypatch.setattr(os, "O_DIRECT", 0)
     monkeypatch.setattr(DirectFile, "_write_directly", watched)
@@ -82,7 +83,8 @@ def test_what_comes_in_order_is_hashed_on_the_way_and_written_directly(chunk: Wr
             chunk.write(member, begin, begin + PIECE)
             chunk.hash()
         chunk.write(member, 3 * PIECE)
-    assert direct == [MIB] * 4, "the background hash has nothing to do, and does not stop this"
+    assert len(direct) == 6, "each large piece; the background hash has nothing to do, and does not stop this"
+    assert all(direct)
     chunk.hash()
     assert chunk.file.digest == hashlib.sha256(chunk.content).hexdigest()
     assert chunk.there() == chunk.content
@@ -116,7 +118,7 @@ def test_bytes_in_memory_are_not_read_from_the_file(
 def test_what_came_of_a_member_is_kept_for_a_later_run(chunk: Writing, direct: list[int], how: str) -> None:
     chunk.write(chunk.first, 0, 2 * PIECE)
     chunk.file.end(chunk.first) if how == "given up" else chunk.file.close()
-    assert direct == [MIB]
+    assert len(direct) == 2
     assert chunk.there() == chunk.content[: chunk.first.header_offset + 2 * PIECE]
 
 

@@ -116,3 +116,34 @@ def test_a_token_server_without_a_path_is_asked_for_what_its_address_says() -> N
     assert client._pool_for("http://auth/token?scope=/a")[1] == "/token?scope=/a"
     for url in ("http://auth.example/token", "http://auth:81/token", "http://auth@other/token", "http://auth?scope=/a"):
         assert client._pool_for(url)[1] == url
+
+
+class Zeros(io.RawIOBase):
+    """A connection on which an answer of zeros arrives."""
+
+    chunked = False
+
+    def __init__(self, length: int) -> None:
+        self.answering = self
+        self.length = length
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return len(buffer)
+
+
+@each_case(
+    ("size_bytes", "piece_bytes"),
+    [
+        (1000, [1000]),
+        (3 << 20, [1 << 20] * 3),
+        ((32 << 20) - 1, [1 << 20] * 31 + [(1 << 20) - 1]),
+        ((32 << 20) + 5, [2 << 20] * 16 + [5]),
+    ],
+    ids=["tiny", "small", "not large", "large"],
+)
+def test_a_large_blob_comes_in_large_pieces_and_others_need_less_memory(
+    size_bytes: int, piece_bytes: list[int]
+) -> None:
+    response = urllib3.HTTPResponse(io.BytesIO(b""), preload_content=False, connection=Zeros(size_bytes))  # type: ignore[arg-type]
+    answer = Answer(response, "https://a.example/x", "GET")
+    assert [len(piece) for piece in answer.pieces()] == piece_bytes

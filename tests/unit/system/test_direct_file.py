@@ -12,18 +12,24 @@ from pathlib import Path
 import pytest
 
 from bundler.errors import LocalStorage
+from bundler.system.buffers import new_buffer
 from bundler.system.direct_file import DirectFile
 from tests.unit.values import MIB
 
-CONTENT = os.urandom(6 * MIB)
+CONTENT = new_buffer(6 * MIB)
+CONTENT[:] = os.urandom(6 * MIB)
 PAGE = 4096
 PIECE = 300_001
 Failing = Callable[[int], "int | None"]
 """Given the number of a direct write, from 1: how many bytes it takes; None for all. It may raise."""
 
 
+def address_of(view: memoryview) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(view))
+
+
 class Watched:
-    """The file of a test, and the direct writes to it, each of which must be aligned as the strictest device wants it."""
+    """The file of a test, and the direct writes to it. They are aligned in the file as the strictest device wants it."""
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -32,6 +38,9 @@ class Watched:
         """The begin and the end of each direct write."""
         self.cached: list[tuple[int, int]] = []
         self.tried = 0
+        self.alignment = PAGE
+        """The addresses of buffers in memory must be multiples of this."""
+        self.refused = 0
         self.opened: list[int] = []
         self.fails: Failing = lambda number: None
         self.written = DirectFile(what="the file")
@@ -46,17 +55,28 @@ class Watched:
             if descriptor not in self.opened:
                 self.cached.append((offset, offset + sum(map(len, buffers))))
                 return plain_pwritev(descriptor, buffers, offset)
-            (view,) = buffers
-            address = ctypes.addressof(ctypes.c_char.from_buffer(view))
-            assert [each % PAGE for each in (address, len(view), offset)] == [0, 0, 0]
+            assert [each % PAGE for each in (offset, *map(len, buffers))] == [0] * (1 + len(buffers))
+            if any(address_of(view) % self.alignment for view in buffers if len(view)):
+                self.refused += 1
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             self.tried += 1
             taken = self.fails(self.tried)
-            done = plain_pwritev(descriptor, [view[:taken]], offset)
+            done = plain_pwritev(descriptor, [b"".join(buffers)[:taken]], offset)
             self.direct.append((offset, offset + done))
             return done
 
         monkeypatch.setattr(os, "open", open_)
         monkeypatch.setattr(os, "pwritev", pwritev)
+
+    def write_large(self, begin: int, size: int, piece_bytes: int = MIB) -> None:
+        """Writes a member in large pieces, each of which begins with a page of memory."""
+        for offset in range(0, size, piece_bytes):
+            piece = new_buffer(piece_bytes)[: min(piece_bytes, size - offset)]
+            piece[:] = CONTENT[begin + offset : begin + offset + len(piece)]
+            is_last = offset + len(piece) == size
+            reached = self.written.write(self.descriptor, [piece], begin + offset, is_last=is_last)
+            piece[:] = bytes(len(piece))  # the next piece comes in the same memory
+            assert self.has(begin, reached)
 
     def write(self, begin: int, size: int, *, stop: int | None = None) -> None:
         """Writes a member of the test's content, or its first bytes, in pieces."""
@@ -64,7 +84,7 @@ class Watched:
         for offset in range(begin, begin + size if stop is None else stop, PIECE):
             end = min(offset + PIECE, begin + size)
             middle = (offset + end) // 2
-            buffers = [CONTENT[offset:middle], memoryview(CONTENT)[middle:end]]
+            buffers = [bytes(CONTENT[offset:middle]), CONTENT[middle:end]]
             reached = self.written.write(self.descriptor, buffers, offset, is_last=end == begin + size)
             assert end - MIB < reached <= end
             assert self.has(checked, reached)
@@ -178,6 +198,41 @@ def test_a_slow_device_gets_the_rest_through_the_page_cache(file: Watched, monke
     file.write(5 * MIB, MIB)
     assert file.content() == CONTENT
     assert file.direct == [(0, MIB), (MIB, 2 * MIB), (2 * MIB, 3 * MIB)], "0.3 s are too long"
+
+
+@pytest.mark.parametrize("begin", [0, 512, PAGE - 512, PAGE])
+@pytest.mark.parametrize("piece_bytes", [512 << 10, MIB, MIB + 700])
+def test_large_pieces_are_written_from_where_they_are(file: Watched, begin: int, piece_bytes: int) -> None:
+    file.alignment = 4 if piece_bytes % 512 else 512
+    file.write(0, begin)
+    file.write_large(begin, 3 * MIB + 5, piece_bytes)
+    file.write(begin + 3 * MIB + 5, MIB)
+    assert file.content() == CONTENT[: begin + 4 * MIB + 5]
+    assert not file.pages(file.direct) & file.pages(file.cached)
+    assert file.refused == 0
+    sizes = [last - first for first, last in file.direct if last <= begin + 3 * MIB + 5]
+    assert sum(sizes) > 3 * MIB - 2 * PAGE, "also the last piece"
+    assert max(sizes) < piece_bytes + PAGE, "nothing is collected"
+
+
+def test_a_device_that_wants_whole_pages_of_memory_gets_copies(file: Watched) -> None:
+    file.write(0, 512)
+    file.write_large(512, 3 * MIB)
+    file.write_large(3 * MIB + 512, 2 * MIB)
+    assert file.content() == CONTENT[: 5 * MIB + 512]
+    assert file.refused == 1
+    assert {last - first for first, last in file.direct} == {MIB}
+    assert not file.pages(file.direct) & file.pages(file.cached)
+
+
+@pytest.mark.parametrize("taken", [PAGE, 1000], ids=["a page", "a part of a page"])
+def test_the_rest_of_a_large_piece_goes_through_the_page_cache(file: Watched, taken: int) -> None:
+    file.alignment = 512
+    file.fails = lambda number: taken if number == 2 else None
+    file.write(0, 512)
+    file.write_large(512, 4 * MIB)
+    assert file.content() == CONTENT[: 4 * MIB + 512]
+    assert file.tried == 4
 
 
 @pytest.mark.parametrize("cause", [errno.ENOSPC, errno.EIO])
