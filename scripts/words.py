@@ -103,6 +103,8 @@ class Passage:
     text: str
     is_prose: bool
     """True if it should consist of sentences; names and short labels are not."""
+    is_heading: bool = False
+    """True for the heading of a page, which names its subject."""
 
 
 def _words(file: str, passage: Passage) -> Iterator[Finding]:
@@ -115,9 +117,11 @@ def _words(file: str, passage: Passage) -> Iterator[Finding]:
 
 def _openings(file: str, passage: Passage) -> Iterator[Finding]:
     """Sentences that open with a clause; questions are none of them."""
+    text = passage.text
+    if passage.is_heading and (opener := _OPENER.match(text)) and not text.endswith("?"):
+        yield Finding(file, passage.line, opener[0].strip(), "name the subject: a heading is no clause")
     if not passage.is_prose:
         return
-    text = passage.text
     for match in [_OPENER.match(text), *_CLAUSE.finditer(text)]:
         if match is None or _is_question(text, match.end()):
             continue
@@ -174,7 +178,7 @@ def _page(source: str) -> Iterator[Passage]:
         if is_fence or in_block or not line:
             continue
         if line.startswith(("#", "|")):
-            yield Passage(number, _without_code(line), False)
+            yield Passage(number, _without_code(line.lstrip("# ")), False, is_heading=line.startswith("#"))
             continue
         first = first if paragraph else number
         paragraph.append(_LIST_ITEM.sub("", line))

@@ -104,7 +104,7 @@ def test_every_command_in_a_block_of_a_page_is_understood():
 
 
 def test_page_and_help_name_every_transport():
-    places = COMMANDS_PAGE.partition("## Where images come from, and where they go")[2].partition("\n## ")[0]
+    places = COMMANDS_PAGE.partition("## Sources and targets of images")[2].partition("\n## ")[0]
     sources, _, targets = places.partition("- **Targets:**")
     targets = targets.partition("\n- ")[0]
     for prefix in prefixes():

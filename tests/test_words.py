@@ -68,8 +68,14 @@ def test_no_sentence_opens_with_a_clause():
     assert found_in("x.md", "One sentence. Whether it holds is another.\n") == [(1, "Whether")]
 
 
-def test_questions_headings_and_labels_may_open_as_they_like():
-    assert not found_in("x.md", "# What it promises\n\nWhat is signed, and how? A list is.\n\n| Who | What |\n")
+@pytest.mark.parametrize("heading", ["What it promises", "How it is written", "Where they go", "What goes, what stays"])
+def test_a_heading_names_its_subject(heading):
+    assert found_in("x.md", f"Some text.\n\n### {heading}\n") == [(3, heading.split()[0])]
+    assert not found_in("x.md", f"### Promises: {heading.lower()}\n")
+
+
+def test_questions_and_labels_may_open_as_they_like():
+    assert not found_in("x.md", "# What is signed?\n\nWhat is signed, and how? A list is.\n\n| Who | What |\n")
     assert not found_in("x.py", 'title = "What it costs"\n')
 
 
