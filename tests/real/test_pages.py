@@ -18,7 +18,7 @@ import pytest
 from bundler import cli
 from tests.support import s3, worlds
 from tests.support.parts import RealRegistry, free_port
-from tests.support.reading import ROOT, Reader, blocks, commands_of, joined
+from tests.support.reading import ROOT, Reader, blocks, commands_of, joined, shape, shown
 from tests.support.scanners import RealClamd, trivy_database
 
 ELSEWHERE = ("docs/guides/", "docs/tutorials/", "docs/recipes/")
@@ -104,7 +104,13 @@ def reader(
 
 @pytest.mark.parametrize("page", TYPED)
 def test_every_command_of_a_page_runs(page: str, reader: Callable[[str], Reader]) -> None:
-    reader(page).follow(ROOT / page)
+    typed = reader(page)
+    typed.follow(ROOT / page)
+    for block, below in shown(ROOT / page):
+        printed = [typed.printed[command] for command in commands_of(block)]
+        assert any(re.search(shape(typed.at_this_place(below)), each.out + each.err) for each in printed), (
+            f"{page} shows\n{below}\nand not\n{''.join(each.out + each.err for each in printed)}"
+        )
 
 
 def test_no_command_is_in_a_block_that_is_not_typed() -> None:

@@ -106,6 +106,7 @@ def image(
     uncompressed: list[bytes] | None = None,
     labels: dict[str, str] | None = None,
     created: str = "2026-01-02T03:04:05Z",
+    history: list[dict[str, Any]] | None = None,
 ) -> Image:
     """A runnable image; ``layers`` are the blobs, ``uncompressed`` the tars they stand for."""
     diff_ids = [sha256(tar) for tar in uncompressed or [gzip.decompress(layer) for layer in layers]]
@@ -116,7 +117,7 @@ def image(
         **({"variant": variant} if variant else {}),
         "config": {"Env": ["PATH=/bin"], "Entrypoint": ["/run"], "Cmd": ["--now"], "Labels": labels or {"a": "b"}},
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
-        "history": [{"created_by": "test"} for _ in layers],
+        "history": history or [{"created_by": "test"} for _ in layers],
     }
     config_bytes = json.dumps(config, indent=1).encode()
     media_type = DOCKER_MANIFEST if docker else OCI_MANIFEST

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import itertools
 import os
 import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +28,35 @@ def blocks(page: str | Path, language: str = "sh") -> list[str]:
     """The blocks of a page in one language, also those of its lists."""
     found = re.findall(r"^( *)```(.*?)\n(.*?)^\1```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
     return [re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, named, text in found if named == language]
+
+
+def shown(page: str | Path) -> list[tuple[str, str]]:
+    """Each block of commands with another one right below, and that: it shows what they print."""
+    text = (DOCS / page).read_text()
+    found = list(re.finditer(r"^```(.*?)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    return [
+        (block[2], below[2])
+        for block, below in itertools.pairwise(found)
+        if (block[1], below[1]) == ("sh", "") and not text[block.end() : below.start()].strip()
+    ]
+
+
+_CHUNKS = r"chunk-\d+\.tar(?:(?:, | … )chunk-\d+\.tar)*"
+_VARYING = {
+    "chunks": (_CHUNKS, _CHUNKS),
+    "digest": ("[0-9a-f]{12,}", "[0-9a-f]+"),
+    "number": (r"\d+(?:[.,]\d+)*", r"[\d,.]+"),
+    "unit": (r"\b(?:[KMGT]i)?B\b", "(?:[KMGT]i)?B"),
+    "blanks": (r"\s+", r"\s+"),
+}
+_PARTS = re.compile("|".join(f"(?P<{name}>{found})" for name, (found, _) in _VARYING.items()) + "|.")
+
+
+def shape(text: str) -> str:
+    """A pattern for what a command prints, with any chunks, digests, numbers, units and blanks."""
+    return "".join(
+        _VARYING[part.lastgroup][1] if part.lastgroup else re.escape(part[0]) for part in _PARTS.finditer(text.strip())
+    )
 
 
 def joined(block: str) -> str:
@@ -75,7 +106,7 @@ class Reader:
         """The beginnings of lines that cannot run here."""
         self.first: dict[str, tuple[str, ...]] = {}
         """The commands that change the world before a command of the page, by the beginning of that."""
-        self.answers: dict[str, list[tuple[str, str]]] = {}
+        self.answers: dict[str, Sequence[tuple[str, str]]] = {}
         """The questions of commands that need a terminal, and what is typed there, by their beginnings."""
         self.printed: dict[str, Ran] = {}
         """What the commands of the page printed."""
@@ -107,7 +138,7 @@ class Reader:
         code = _found(self.codes, command, 1 if command.startswith("bundler diff") else 0)
         return self.type(self.at_this_place(command), code=code, answers=_found(self.answers, command, None))
 
-    def type(self, line: str, *, code: int = 0, answers: list[tuple[str, str]] | None = None) -> Ran:
+    def type(self, line: str, *, code: int = 0, answers: Sequence[tuple[str, str]] | None = None) -> Ran:
         """Runs one command, or several lines of a shell, and expects that it ends with a code."""
         self.commands += 1 + line.count("\n")
         if "$FINGERPRINT" in line:  # the builder reads it out
@@ -120,15 +151,20 @@ class Reader:
             done = self._serve(line)
         elif answers is not None:
             os.chdir(self.folder)
-            done = Ran(*on_terminal(*words[1:], answers=list(answers)), "")
+            done = Ran(*on_terminal(*words[1:], answers=[(asked, self._answer(each)) for asked, each in answers]), "")
         elif words[0] == "bundler" and not _needs_a_shell(line):
             os.chdir(self.folder)
             done = self.here(*[name for word in words[1:] for name in sorted(glob.glob(word)) or [word]])
         else:
+            line = _SILENT.sub(r'shown=$( \1 ) && [ -z "$shown" ]', line)
             ended = subprocess.run(["bash", "-euc", line], cwd=self.folder, text=True, capture_output=True, timeout=60)
             done = Ran(ended.returncode, ended.stdout, ended.stderr)
         assert done.code == code, f"{line}\nexit {done.code}, not {code}\n{done.out}{done.err}"
         return done
+
+    def _answer(self, text: str) -> str | Callable[[], object]:
+        """What is typed, or, after a dollar, a command that does what hands do."""
+        return partial(self.has, text[2:]) if text.startswith("$ ") else text
 
     def has(self, *lines: str) -> None:
         """Does what pages take for done."""
@@ -199,6 +235,7 @@ class Reader:
         return Path(self.place, self.at_this_place(name)).exists()
 
 
+_SILENT = re.compile(r"^(.*?) +# prints nothing.*$", re.MULTILINE)
 _Value = TypeVar("_Value")
 _OUTPUTS = ("-o", "--output", "--receipt", "--need", "--report", "--metrics", "--name", "-out")
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.support.parts import RealRegistry
 from tests.support.preheats import DragonflyManager, HarborPreheats
 from tests.support.reading import ROOT, Reader
 from tests.support.registries import Fake
-from tests.support.scanners import FIXED, debian
+from tests.support.scanners import FIXED, debian, packed as tar_of
 from tests.unit.core.sbom.test_sbom import SPDX
 
 FOLDERS = ("/media/", "/srv/", "/mnt/", "/opt/", "/etc/", "/usr/local/", "/var/lib/")
@@ -57,6 +57,13 @@ TOOL = {
 
 OCTOBER = ("docker.io/library/nginx:1.26", "quay.io/prometheus/prometheus:v3.0.1", "registry.example.com/team/app:1.4")
 NOVEMBER = ("docker.io/library/nginx:1.27", *OCTOBER[1:])
+
+LAYERED = (
+    "registry.example.com/team/app:1.4",
+    "registry.example.com/team/job:1.4",
+    "registry.example.com/team/web:2.0",
+)
+"""The images that docs/layers.md shows."""
 
 KEYS = {
     rf"{name}\.(?:key|pub)": (f"bundler keygen {name}",)
@@ -148,7 +155,7 @@ class Page:
     """Words of the page, and what they are here."""
     first: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Commands that change the world before a command of the page, by the beginning of that."""
-    answers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    answers: dict[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     """The questions of commands that need a terminal, and what is typed."""
     codes: dict[str, int] = field(default_factory=dict)
     """The exit codes of commands that do not end with 0, by the beginning of the command."""
@@ -196,6 +203,17 @@ LOGIN = (
 )
 TRUSTED = ('bundler trust add builder.pub --fingerprint "$FINGERPRINT"',)
 CDROM = {"/media/cdrom": ("bundler export images.yaml -o /media/cdrom --name platform --key builder.key",)}
+
+
+def insert(number: int) -> str:
+    """Puts another medium into the drive."""
+    return f"ln -sfn PLACE/set/platform-2026.11.medium-0{number} /media/cdrom"
+
+
+MEDIA_SET = (
+    "bundler export images.yaml -o set --name platform-2026.11 --key builder.key --chunk-size 1MiB --medium-size 4300000",
+    insert(1),
+)
 FULL = {"/srv/backup/full": ("bundler backup registry.internal:5000 -o /srv/backup --key backup.key --name full",)}
 SCANNED = (
     "bundler scan /media/stick/platform --with clamav -o /media/stick/platform.scan.json --trust builder.pub --key builder.key",
@@ -489,13 +507,19 @@ PAGES: dict[str, Page] = {
             "bundler diff /media/platform-2026.11 registry": 0,
         },
     ),
+    "docs/layers.md": Page(
+        images=(*NOVEMBER[:1], *LAYERED),
+        instead={"docker://registry.example.com/team/": "docker://registry.example.com/layered/"},
+    ),
     "docs/media.md": Page(
         before=(
             "mkdir -p /media/one /media/two /media/stick",
             "sed -i s/platform-2026.11/platform/ images.yaml",
-            "ln -s out/platform.medium-01 out-1",
         ),
-        needs={**CDROM, "out/platform": ("bundler export images.yaml -o out --key builder.key --chunk-size 1MiB",)},
+        needs={
+            "/media/cdrom": MEDIA_SET,
+            "out/platform": ("bundler export images.yaml -o out --key builder.key --chunk-size 1MiB",),
+        },
         instead={
             "builder.key --medium-size bd25": "builder.key --medium-size 2200000 --chunk-size 1MiB",
             "--medium-size bd25": "--medium-size 2200000",
@@ -506,7 +530,12 @@ PAGES: dict[str, Page] = {
             "bundler copy out/platform -o": ("rm -r out /media/one/platform /media/two/platform",),
             "bundler spread out/platform -o /media": ("rm -r /media/one/platform /media/two/platform",),
             "bundler copy out/platform.medium-02": ("rm -rf /media/stick/platform",),
+            "bundler verify /media/cdrom": (insert(1),),
         },
+        answers=dict.fromkeys(
+            ("bundler import /media/cdrom", "bundler verify /media/cdrom"),
+            tuple((f"insert medium {number} of", f"$ {insert(number)}") for number in (2,)),
+        ),
     ),
     "docs/parity.md": Page(
         instead={
@@ -632,6 +661,23 @@ def nginx(tag: str) -> Image:
     return index(parts)
 
 
+def layered() -> dict[str, Image]:
+    """Images with a layer that they share, files that later layers replace and delete, and the commands that made them."""
+    below = tar_of({"usr/a": b"1" * 4000, "usr/b": b"2" * 4000})
+    own = [
+        below,
+        tar_of({"usr/a": b"3" * 4000, "var/cache/apt/list": b"4" * 9000}),
+        tar_of({"var/cache/.wh.apt": b"", "usr/c": b"5"}),
+    ]
+    made_by = ["COPY rootfs /", "-ENV PATH=/app/bin:/usr/bin", "RUN apt-get update && apt-get install -y ca-certificates",
+               "RUN rm -r /var/cache/apt && make install"]  # fmt: skip
+    history = [{"created_by": each.lstrip("-"), "empty_layer": each.startswith("-")} for each in made_by]
+    return {
+        "app": image([packed(each) for each in own], history=history),
+        **{name: image([packed(below), packed(layer_tar(name))]) for name in ("job", "web")},
+    }
+
+
 def fill(source: RealRegistry) -> None:
     """Puts the images of two months into a registry."""
     base = packed(layer_tar("base", 20_000))
@@ -647,6 +693,8 @@ def fill(source: RealRegistry) -> None:
     image([system, *LARGE]).push(source, "team/debian", "12")
     image([base, packed(layer_tar("prometheus"))]).push(source, "prometheus/prometheus", "v3.0.1")
     image(LARGE).push(source, "team/app", "1.4")
+    for name, made in layered().items():
+        made.push(source, f"layered/{name}", "2.0" if name == "web" else "1.4")
 
 
 def fill_by_ci(target: RealRegistry) -> None:
