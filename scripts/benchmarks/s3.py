@@ -2,14 +2,14 @@
 
 boto3 moves bytes, hashes nothing but a CRC32, and reads nothing back. An export also fetches and hashes each blob, and
 reads each chunk back, unless ``--no-read-back``; an import also pushes. So each command is compared with two others:
-the plain upload or download, and the same work by curl and boto3, without the hashes. An import into a layout writes to
-the disk, as the plain download does; an import into a registry also waits for the registry.
+the plain upload or download, and the same work by curl and boto3, without the hashes. An export of a layout reads local
+files, as the plain upload does, and an import into a layout writes to the disk, as the plain download does; with a
+registry, each also waits for that.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import shutil
 import socket
@@ -19,11 +19,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.contestants import Bundler, Curl
 from benchmarks.corpus import Corpus
 from benchmarks.feature import Feature, Setting, images_of, left_out
-from benchmarks.measuring import BenchError, Measured, Runner, files_in
+from benchmarks.measuring import GIB, BenchError, Measured, Runner, files_in, warm
 from benchmarks.registry import OwnRegistry
 from benchmarks.rounds import Samples
 from benchmarks.targets import ratio_target
@@ -32,25 +33,22 @@ from bundler.core.s3_path import S3Path
 METHOD = """\
 boto3: the plain upload or download of the same files. curl, boto3: the same work without hashes: curl fetches the
 blobs, and boto3 uploads the files and reads them back; or boto3 downloads the files, and curl pushes the blobs.
-export unread: --no-read-back, and curl, boto3 without that. The server is SeaweedFS on the same disk"""
+export unread: --no-read-back, and curl, boto3 without that. export of layout: the images are in an image layout on the
+disk, not in a registry. The server is SeaweedFS on the same disk"""
 _BUCKET = "bench"
 _LOGIN = ("bench-access-key", "bench-secret-key-of-this-run")
 _READY_SECONDS = 120
 _PLAIN = """\
 import os, sys, boto3
 s3, (verb, folder, prefix) = boto3.client("s3"), sys.argv[1:]
-os.makedirs(folder, exist_ok=True)
-names = [each["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket="bench", Prefix=prefix + "/")
-         for each in page.get("Contents", ())]
 if verb == "get":
-    for key in names:
-        s3.download_file("bench", key, os.path.join(folder, os.path.basename(key)))
-elif verb == "put":
+    os.makedirs(folder)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket="bench", Prefix=prefix + "/"):
+        for each in page["Contents"]:
+            s3.download_file("bench", each["Key"], os.path.join(folder, os.path.basename(each["Key"])))
+else:
     for name in sorted(os.listdir(folder)):
         s3.upload_file(os.path.join(folder, name), "bench", prefix + "/" + name)
-else:
-    for key in names:
-        s3.delete_object(Bucket="bench", Key=key)
 """
 
 
@@ -66,12 +64,13 @@ def run_s3(setting: Setting) -> Feature:
         runner = setting.runner.with_environment(**environment)
         bundler = Bundler(runner, setting.corpus, setting.keys, work / "list.txt")
         bundler.export(work / "local")
-        numbers = itertools.count()
-        setting.in_turns([lambda: _turn(_Turn(work, runner, bundler, setting.corpus, next(numbers)), samples)])
+        bundler.import_(work / "local", f"oci:{work / 'origin'}")
+        turn = _Turn(work, runner, bundler, setting.corpus, environment["AWS_ENDPOINT_URL_S3"])
+        setting.in_turns([lambda: _turn(turn, samples)])
     size_bytes = sum(path.stat().st_size for path in files_in(work / "local/bench"))
     others = [(phase, name) for phase, name in samples.by_subject if name != "bundler"]
     return Feature(
-        "s3",
+        "s3" if setting.corpus.size_bytes < GIB else "s3 of a large corpus",
         images_of(setting.corpus),
         samples,
         METHOD,
@@ -79,23 +78,23 @@ def run_s3(setting: Setting) -> Feature:
         ratios=tuple(((phase, "bundler"), (phase, name)) for phase, name in others),
         targets=tuple(
             ratio_target(f"S3, {phase} / boto3", samples, (phase, "bundler"), (phase, "boto3"), 1 / 0.8)
-            for phase in ("export", "import to layout", "import")
+            for phase in ("export of layout", "export", "import to layout", "import")
         ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """One round: where it works."""
+    """The rounds: where they work."""
 
     work: Path
     runner: Runner
     bundler: Bundler
     corpus: Corpus
-    number: int
+    endpoint: str
 
     def plain(self, verb: str, folder: Path, prefix: str) -> Measured:
-        """Has boto3 move the files of a folder, or remove them."""
+        """Has boto3 move the files of a folder."""
         return self.runner.timed([sys.executable, str(self.work / "plain.py"), verb, str(folder), prefix])
 
     def got(self, prefix: str) -> Measured:
@@ -104,24 +103,32 @@ class _Turn:
         shutil.rmtree(self.work / "got")
         return measured
 
+    def empty(self) -> None:
+        """Replaces the bucket by an empty one: that frees the disk at once."""
+        _client(self.endpoint).delete_bucket(Bucket=_BUCKET)
+        _make_bucket(self.endpoint)
+
 
 def _turn(turn: _Turn, samples: Samples) -> None:
     work, runner, bundler, curl = turn.work, turn.runner, turn.bundler, Curl(turn.runner, turn.corpus)
-    place = S3Path(_BUCKET, f"e{turn.number}")
+    place = S3Path(_BUCKET, "e")
     fetched = curl.export(work / "fetched")
-    put = turn.plain("put", work / "local/bench", f"put{turn.number}")
-    put_got = turn.got(f"put{turn.number}")
-    turn.plain("remove", work, f"put{turn.number}")
-    export = ("export", bundler.image_list, "-o", place, *bundler.signing, "--name", "bench")
-    for phase, flags, same in (
-        ("export", (), fetched + put + put_got),
-        ("export unread", ("--no-read-back",), fetched + put),
+    for path in (*files_in(work / "local"), *files_in(work / "origin")):
+        warm(path)  # all that is sent from this disk is in the page cache
+    put = turn.plain("put", work / "local/bench", "put")
+    put_got = turn.got("put")
+    for phase, source, flags, same in (
+        ("export of layout", f"oci:{work / 'origin'}", (), None),
+        ("export unread", bundler.image_list, ("--no-read-back",), fetched + put),
+        ("export", bundler.image_list, (), fetched + put + put_got),
     ):
-        turn.plain("remove", work, f"e{turn.number}")
-        samples.add(phase, "bundler", bundler.run(*export, *flags))
+        turn.empty()
+        exported = bundler.run("export", source, "-o", place, *bundler.signing, "--name", "bench", *flags)
+        samples.add(phase, "bundler", exported)
         samples.add(phase, "boto3", put)
-        samples.add(phase, "curl, boto3", same)
-    got = turn.got(f"e{turn.number}/bench")
+        if same is not None:
+            samples.add(phase, "curl, boto3", same)
+    got = turn.got("e/bench")
     samples.add("verify", "bundler", bundler.verify(place))
     samples.add("verify", "boto3", got)
     samples.add("import to layout", "bundler", bundler.import_(place, f"oci:{work / 'layout'}"))
@@ -134,7 +141,7 @@ def _turn(turn: _Turn, samples: Samples) -> None:
     with OwnRegistry(work / "registry") as registry, runner.counting(registry.process):
         samples.add("import", "curl, boto3", got + curl.import_(work / "fetched", registry.host))
     shutil.rmtree(work / "fetched")
-    turn.plain("remove", work, f"e{turn.number}")
+    turn.empty()
 
 
 @contextlib.contextmanager
@@ -176,18 +183,22 @@ def _seaweedfs(folder: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _make_bucket(endpoint: str) -> None:
+    client = _client(endpoint)
+    client.create_bucket(Bucket=_BUCKET)
+    client.put_object(Bucket=_BUCKET, Key="ready", Body=b"1")
+
+
+def _client(endpoint: str) -> Any:
     import boto3
 
     access_key, secret_key = _LOGIN
-    client = boto3.client(
+    return boto3.client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
     )
-    client.create_bucket(Bucket=_BUCKET)
-    client.put_object(Bucket=_BUCKET, Key="ready", Body=b"1")
 
 
 def _wait_for(ask: Callable[[], None], process: subprocess.Popen[bytes]) -> None:
