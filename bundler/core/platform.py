@@ -7,9 +7,9 @@ and features are the ``os.version`` and ``os.features`` of the specification, wh
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bundler import texts
+from bundler.core.frozen import ordered
 from bundler.core.patterns import lazy_pattern
 from bundler.core.platform_names import meant
 from bundler.errors import Misuse
@@ -33,7 +33,7 @@ _USUAL_VARIANTS = {"arm64": "v8", "amd64": "v1", "arm": "v7"}
 """The variants of images that name none, as in containerd: ``linux/arm`` is never ``linux/arm/v6``."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@ordered
 class Platform:
     """A platform that an image can run on."""
 

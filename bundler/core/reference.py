@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from bundler import texts
 from bundler.core.characters import named, plain
 from bundler.core.digest import Digest
+from bundler.core.frozen import ordered
 from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Misuse
 from bundler.secrecy import MASK
@@ -43,7 +44,7 @@ _CREDENTIALS = lazy_pattern(
 _TAG = lazy_pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@ordered
 class Reference:
     """The name of an image, complete and normalised. `parse` makes one; the constructor checks nothing."""
 

@@ -7,11 +7,10 @@ reason: it is too large, there is no database, the operating system of the image
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from bundler import texts
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, ordered
 from bundler.core.limits import SCAN_TEXT_CHARACTERS
 from bundler.core.patterns import lazy_pattern
 
@@ -67,7 +66,7 @@ class Severity(str, Enum):
 _ORDER = tuple(Severity)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@ordered
 class Finding:
     """A malware signature that matched, a vulnerability, or a secret.
 
