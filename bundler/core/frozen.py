@@ -25,6 +25,8 @@ Class = TypeVar("Class", bound=type)
 
 _NOT_KEPT = ("__dict__", "__weakref__")
 """The attributes of a class without slots that one with slots has not."""
+_FEW = 3
+"""The values that are filled without an ``__init__`` of their own: to compile one takes as long as 100 values."""
 _FROM_LIBRARY = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
 
 
@@ -71,10 +73,14 @@ class _Later:
         self.value: Any = None
         """The class."""
 
+        few = iter(range(_FEW))
+
         def first_init(value: Any, *args: Any, **kwargs: Any) -> None:
-            """Makes the real ``__init__``, and puts it into its own place."""
-            self.value.__init__ = _init(self.value, self._given())
-            self.value.__init__(value, *args, **kwargs)
+            """Fills the first values; then makes the real ``__init__``, and puts it into its own place."""
+            given = self._given()
+            if next(few, None) is None or not _is_filled(value, given, args, kwargs):
+                self.value.__init__ = _init(self.value, given)
+                self.value.__init__(value, *args, **kwargs)
 
         self.first_init = first_init
 
@@ -90,7 +96,7 @@ class _Later:
         """Gives the class the function that returns all fields of a value that compare."""
         self.value._compared = _getter([one.name for one in self._given() if one.is_compared])
 
-    def _given(self) -> Iterable[_Given]:
+    def _given(self) -> list[_Given]:
         """All fields, in the order of `dataclasses.fields`."""
         found: dict[str, object] = {}
         for base in reversed(self.value.__mro__):
@@ -119,6 +125,27 @@ class _Asked:
     def __get__(self, value: object, owner: type) -> Any:
         self._make()
         return getattr(owner, self._name)
+
+
+def _is_filled(value: Any, of: Sequence[_Given], args: Sequence[Any], named: dict[str, Any]) -> bool:
+    """Does what ``__init__`` does. Returns False, and does nothing, if the arguments do not fit."""
+    parameters = [one.name for one in of if one.is_parameter]
+    values = dict(zip(parameters, args, strict=False)) | named
+    if len(values) != len(args) + len(named) or not values.keys() <= set(parameters):
+        return False
+    for one in of:
+        if one.name not in values:
+            if one.factory is not MISSING:
+                values[one.name] = one.factory()
+            elif one.default is not MISSING:
+                values[one.name] = one.default
+            elif one.is_parameter:
+                return False
+    for name, each in values.items():
+        object.__setattr__(value, name, each)
+    if hasattr(value, "__post_init__"):
+        value.__post_init__()
+    return True
 
 
 def _getter(names: Sequence[str]) -> Callable[[Any], Any]:
