@@ -6,10 +6,8 @@ locations. The files are imported when a location of theirs is read: an import t
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
-
-class Row(NamedTuple):
+class Row:
     """A transport.
 
     Attributes:
@@ -17,8 +15,9 @@ class Row(NamedTuple):
         has_path: True if a path follows, which may have spaces and ``=`` in it.
     """
 
-    module: str
-    has_path: bool = False
+    def __init__(self, module: str, *, has_path: bool = False) -> None:
+        self.module = module
+        self.has_path = has_path
 
 
 TRANSPORTS = {

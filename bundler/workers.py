@@ -10,9 +10,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from bundler.errors import BundlerError, Interrupted, LocalStorage
 
@@ -334,8 +333,7 @@ class Consumer(Generic[Result]):
         self._thread.outcome()
 
 
-@dataclass(frozen=True, slots=True)
-class Poured:
+class Poured(NamedTuple):
     """The end of a `pour`.
 
     Attributes:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import slotted
 from bundler.core.protocols import OpenFile
 from bundler.errors import Damaged, Incomplete
 from bundler.system.files import LocalFile, read_into
 from bundler.system.scratch import Scratch, ScratchFile
 
 
-@dataclass(slots=True)
+@slotted
 class _Held:
     """A chunk in scratch and the number of its readers; it has no file while it is being decrypted."""
 

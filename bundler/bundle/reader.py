@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from bundler.bundle.s3.near_reads import NearReads
 from bundler.bundle.sealed import Sealed
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
@@ -46,7 +46,7 @@ class GivenUp:
     used: BundlePath
 
 
-@dataclass(slots=True)
+@slotted
 class Bundle:
     """A bundle whose manifest matches the signed one. As a source of blobs it is thread-safe."""
 

@@ -37,16 +37,22 @@ def frozen(made: Class) -> Class:
     Two values are equal if they are of the same class and all fields that compare are equal. A class may have
     ``__post_init__`` and methods of its own in place of those given here. It has no ``InitVar``.
     """
-    return _frozen(made, _METHODS)
+    return _made(made, _METHODS | _FROZEN)
 
 
 @dataclass_transform(frozen_default=True, order_default=True, field_specifiers=(field,))
 def ordered(made: Class) -> Class:
     """Like `frozen`; the order of two values of the class is that of their fields."""
-    return _frozen(made, _METHODS | _COMPARISONS)
+    return _made(made, _METHODS | _FROZEN | _COMPARISONS)
 
 
-def _frozen(made: Class, methods: dict[str, Any]) -> Class:
+@dataclass_transform(field_specifiers=(field,))
+def slotted(made: Class) -> Class:
+    """A dataclass with slots whose values change, made as quickly as a frozen one."""
+    return _made(made, _METHODS | _CHANGING)
+
+
+def _made(made: Class, methods: dict[str, Any]) -> Class:
     body = {name: value for name, value in made.__dict__.items() if name not in _NOT_KEPT}
     own = [name for name, kind in body.get("__annotations__", {}).items() if not kind.startswith("ClassVar")]
     inherited = {name for base in made.__mro__[1:] for name in base.__dict__.get("__slots__", ())}
@@ -226,16 +232,11 @@ def _setstate(self: Any, state: Sequence[Any]) -> None:
         object.__setattr__(self, one.name, value)
 
 
-_METHODS = {
-    "__repr__": _repr,
-    "__eq__": _eq,
-    "__hash__": _hash,
-    "__setattr__": _set,
-    "__delattr__": _delete,
-    "__getstate__": _getstate,
-    "__setstate__": _setstate,
-}
+_METHODS = {"__repr__": _repr, "__eq__": _eq, "__getstate__": _getstate, "__setstate__": _setstate}
 """The methods that are the same for all classes."""
-
+_FROZEN = {"__hash__": _hash, "__setattr__": _set, "__delattr__": _delete}
+"""Those of frozen ones."""
+_CHANGING = {"__hash__": None}
+"""Those of the others."""
 _COMPARISONS = {"__lt__": _lt, "__le__": _le, "__gt__": _gt, "__ge__": _ge}
-"""Those that classes with an order also have."""
+"""Those of classes with an order."""

@@ -6,7 +6,6 @@ are allowed if they are not similar to one of these.
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from bundler.core.patterns import lazy_pattern
@@ -56,4 +55,8 @@ def meant(text: str) -> str | None:
 
 def _near(word: str, known: tuple[str, ...]) -> str:
     """The known word that is most similar to a word, or the word itself if none is similar."""
-    return word if word in known else next(iter(difflib.get_close_matches(word, known, 1, _CLOSE)), word)
+    if word in known:
+        return word
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, known, 1, _CLOSE)), word)

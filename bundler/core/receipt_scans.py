@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, mapping, size, text
-from bundler.core.scan.gate import GateResult
-from bundler.core.scan.record import read_waiver, waiver_json
-from bundler.core.scan.waivers import Waiver
+
+if TYPE_CHECKING:
+    from bundler.core.scan.gate import GateResult
+    from bundler.core.scan.waivers import Waiver
 
 PASSED, REFUSED = "passed", "refused"
 
@@ -67,6 +68,8 @@ def receipt_scan_of(result: GateResult) -> ReceiptScan:
 
 def scan_document(scan: ReceiptScan) -> dict[str, Any]:
     """An entry of ``scans``."""
+    from bundler.core.scan.record import waiver_json
+
     return {
         "scanner": scan.scanner,
         "result": scan.result,
@@ -90,6 +93,8 @@ def read_receipt_scan(document: dict[str, Any]) -> ReceiptScan:
     """
     if document["result"] not in (PASSED, REFUSED):
         raise ValueError("an unknown result of a scan")
+    from bundler.core.scan.record import read_waiver
+
     return ReceiptScan(
         scanner=text(document["scanner"]),
         result=document["result"],

@@ -11,23 +11,19 @@ is written.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bundler import texts
 from bundler.bundle.check import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
-from bundler.bundle.needed import Lacking
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
-from bundler.core.policy import PolicyVerdict
 from bundler.core.preheat import Preheated
-from bundler.core.scan import GateResult
 from bundler.errors import Bug, BundlerError, LocalStorage, Misuse
 from bundler.importing.judged import judge
 from bundler.importing.leg import Leg, as_end
 from bundler.importing.named import name
-from bundler.importing.need_file import check_need
-from bundler.importing.needed import with_need
 from bundler.importing.opened import Opened, opened
 from bundler.importing.preheated import preheat
 from bundler.importing.proved import prove
@@ -37,7 +33,7 @@ from bundler.importing.recorder import NOT_RECORDED, Recorder, with_failed_list
 from bundler.importing.repairable import with_repairable
 from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
-from bundler.importing.scanned import scanned
+from bundler.importing.scanned import refused_by, scanned
 from bundler.importing.selected import select
 from bundler.importing.sent import Sent, send
 from bundler.importing.series import checked_series
@@ -45,8 +41,12 @@ from bundler.importing.staged import find_staged, planned_publication
 from bundler.importing.surveyed import Surveyed, plan, survey
 from bundler.importing.targets import open_target, refuse_impossible
 from bundler.importing.targets.target import Target
-from bundler.keys.scan_records import refused_by
 from bundler.run import Run
+
+if TYPE_CHECKING:
+    from bundler.bundle.needed import Lacking
+    from bundler.core.policy import PolicyVerdict
+    from bundler.core.scan import GateResult
 
 
 def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResult:
@@ -70,7 +70,7 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
         Interrupted: The user stopped it.
     """
     run = run or Run()
-    wanted, need_key = request.receipt, check_need(request.need, run.listener)
+    wanted, need_key = request.receipt, _need_key(request, run)
     if wanted is None or request.is_dry_run:
         result = _imported(request, run, need_key)
         if result.error is not None:
@@ -87,6 +87,15 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
             run.cancellation.set()
             raise
         return _recorded(result, recorder, run)
+
+
+def _need_key(request: ImportRequest, run: Run) -> PrivateKey | None:
+    """The key that signs the need-list, whose place is checked; None if none is asked for, or none signs it."""
+    if request.need is None:
+        return None
+    from bundler.importing.need_file import check_need
+
+    return check_need(request.need, run.listener)
 
 
 def _recorded(result: ImportResult, recorder: Recorder, run: Run) -> ImportResult:
@@ -177,6 +186,10 @@ def _imported(
     result = reached.result(open_)
     if open_.media is None:  # else the chunks and their parity are not here together
         result = with_repairable(result, run)
+    if request.need is None:
+        return result
+    from bundler.importing.needed import with_need
+
     return with_need(result, request.need, need_key, run, reached.lacking or _lacking_at_targets(result, open_))
 
 
@@ -187,6 +200,8 @@ def _lacking_at_targets(result: ImportResult, opened: Opened) -> Lacking | None:
     """
     if opened.media is None:
         return None
+    from bundler.bundle.needed import Lacking
+
     return Lacking(blobs=tuple(sorted({number for target in result.targets for number in target.lacking})))
 
 

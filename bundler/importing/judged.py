@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bundler.core.frozen import frozen
-from bundler.core.policy import PolicyVerdict, refused
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError
 from bundler.importing.selected import Selected
-from bundler.keys.judging import judge_bundle
+
+if TYPE_CHECKING:
+    from bundler.core.policy import PolicyVerdict
 
 
 @frozen
@@ -27,6 +29,10 @@ class Judged:
     @property
     def faults(self) -> Mapping[Reference, BundlerError]:
         """The images that a policy does not accept, each with its error."""
+        if not self.verdicts:
+            return {}
+        from bundler.core.policy import refused
+
         return refused(self.verdicts)
 
 
@@ -38,4 +44,9 @@ def judge(selected: Selected) -> Judged:
         Interrupted: The user stopped it.
     """
     opened = selected.opened
-    return Judged(selected, judge_bundle(opened.request.policies, opened.bundle, selected.whole.images, opened.run))
+    policies = opened.request.policies
+    if not policies:
+        return Judged(selected, ())
+    from bundler.keys.judging import judge_bundle
+
+    return Judged(selected, judge_bundle(policies, opened.bundle, selected.whole.images, opened.run))

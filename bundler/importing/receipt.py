@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bundler import __version__
 from bundler.bundle.reader import Bundle
-from bundler.core.policy import PolicyVerdict
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget, ReceiptVerdict
 from bundler.core.receipt_attachments import UNFINISHED, ReceiptAttachment
 from bundler.core.receipt_bundles import OtherBundle
@@ -14,6 +15,9 @@ from bundler.importing.attached import AttachmentResult
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImageResult, ImportResult, Outcome, TargetResult
 from bundler.keys.trust import trust_folder
+
+if TYPE_CHECKING:
+    from bundler.core.policy import PolicyVerdict
 
 
 def receipt_of(

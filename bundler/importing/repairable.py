@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bundler.bundle.parity import hopeful, parity_names
 from bundler.core.patterns import lazy_pattern
 from bundler.errors import BundlerError
 from bundler.importing.leg import as_end
@@ -21,11 +20,13 @@ def with_repairable(result: ImportResult, run: Run) -> ImportResult:
     Only the chunks count that held up an image, or that the import found damaged. None of them is read.
     """
     bundle = result.bundle
-    if not parity_names(bundle):
-        return result
     files = {state.chunk.file for state in bundle.chunks}
     hurt = {name for error in _errors(result) for name in _CHUNK.findall(error.subject or "")} & files
     if not hurt:
+        return result
+    from bundler.bundle.parity import hopeful, parity_names
+
+    if not parity_names(bundle):
         return result
     try:
         return replace(result, repairable=hopeful(bundle, hurt, lambda _: run.cancellation.check()))

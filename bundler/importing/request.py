@@ -12,15 +12,12 @@ from bundler.core.location import Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.platform import Platform
 from bundler.core.policies import FAIL, KEEP
-from bundler.core.policy import ImagePolicy
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.core.shard import Shard
-from bundler.importing.need_file import NeedRequest
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.open_bundle import LOCKED, Unlocking
-from bundler.keys.scan_records import ScanGate
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.bundle_paths import BundlePath
@@ -30,7 +27,10 @@ from bundler.system.request_fields import Request, complete, several
 from bundler.transports.parsing import target_of
 
 if TYPE_CHECKING:
+    from bundler.core.policy import ImagePolicy
     from bundler.hooks.preheat import PreheatRequest
+    from bundler.importing.need_file import NeedRequest
+    from bundler.keys.scan_records import ScanGate
 
 
 @frozen

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundler.bundle.findings import Finding
 from bundler.bundle.litter import Litter
@@ -16,16 +17,18 @@ from bundler.core.frozen import frozen
 from bundler.core.location import DAEMON
 from bundler.core.manifest import Image
 from bundler.core.policies import FAIL
-from bundler.core.policy import PolicyVerdict
 from bundler.core.preheat import Preheated
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
-from bundler.core.scan import GateResult
 from bundler.core.shard import Shard
 from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, worst_of_images
 from bundler.importing.attached import AttachmentResult
-from bundler.importing.need_file import NeedResult
+
+if TYPE_CHECKING:
+    from bundler.core.policy import PolicyVerdict
+    from bundler.core.scan import GateResult
+    from bundler.importing.need_file import NeedResult
 
 
 class Outcome(str, Enum):

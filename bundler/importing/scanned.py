@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from bundler.core.scan import GateResult
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bundler.core.several import together
+from bundler.errors import BundlerError
 from bundler.importing.opened import Opened
-from bundler.keys.scan_records import put_to_gate
+from bundler.texts import counted
+
+if TYPE_CHECKING:
+    from bundler.core.scan import GateResult
 
 
 def scanned(opened: Opened) -> tuple[GateResult, ...]:
@@ -19,4 +26,15 @@ def scanned(opened: Opened) -> tuple[GateResult, ...]:
         Damaged, Refused, LocalStorage: A record cannot be read.
     """
     gate = opened.request.scans
-    return put_to_gate(gate, opened.bundle, opened.request.trust) if gate else ()
+    if gate is None:
+        return ()
+    from bundler.keys.scan_records import put_to_gate
+
+    return put_to_gate(gate, opened.bundle, opened.request.trust)
+
+
+def refused_by(results: Sequence[GateResult]) -> BundlerError | None:
+    """The error for a bundle that a scanner has not passed; None if all have."""
+    errors: list[BundlerError] = [result.error for result in results if result.error is not None]
+    message = counted(len(errors), "{count} scanner has not passed it", "{count} scanners have not passed it")
+    return together(message, errors) if errors else None

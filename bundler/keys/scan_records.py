@@ -17,13 +17,12 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import SCAN_RECORDS
 from bundler.core.policies import SEVERITIES
 from bundler.core.scan import GateResult, ScanDemand, Severity, SignedRecord, contents_of, judge, parse_record
-from bundler.core.several import together
-from bundler.errors import BundlerError, Misuse
+from bundler.errors import Misuse
 from bundler.keys.signed_files import SCAN_FILE, Demand, read_signed
 from bundler.system.bundle_paths import locals_of
 from bundler.system.clock import now_seconds
 from bundler.system.request_fields import complete
-from bundler.texts import counted, text
+from bundler.texts import text
 
 ENDING = ".scan.json"
 """The end of the name of a record in the folder that has the bundle's folder."""
@@ -98,13 +97,6 @@ def put_to_gate(gate: ScanGate, bundle: Bundle, trust: Sequence[Path] = ()) -> t
     records = [read_scan_record(file, gate.trust or trust) for file in files]
     contents = contents_of(bundle.id, bundle.manifest, bundle.absent)
     return judge(gate.demand, contents, records, gate.now())
-
-
-def refused_by(results: Sequence[GateResult]) -> BundlerError | None:
-    """The error for a bundle that a scanner has not passed; None if all have."""
-    errors: list[BundlerError] = [result.error for result in results if result.error is not None]
-    message = counted(len(errors), "{count} scanner has not passed it", "{count} scanners have not passed it")
-    return together(message, errors) if errors else None
 
 
 def read_scan_record(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.REQUIRED) -> SignedRecord:

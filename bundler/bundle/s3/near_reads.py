@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from bundler.core.frozen import slotted
 from bundler.core.s3_path import S3Path
 
 SMALL_READ_BYTES = 256 << 10
@@ -23,7 +24,7 @@ _WINDOWS = 8
 """All windows together have this number times `WINDOW_BYTES`, and what threads fetch just now."""
 
 
-@dataclass(slots=True)
+@slotted
 class _Window:
     """Bytes of an object from an offset on, and the offsets in the object of the reads that have had theirs.
 
