@@ -462,6 +462,7 @@ def test_an_import_to_a_registry_loads_nothing_for_other_targets_and_commands():
     assert not loaded & {
         "botocore",
         "cryptography.hazmat.primitives.serialization",
+        "difflib",
         "docker",
         "py7zr",
         "segno",
@@ -475,18 +476,18 @@ def test_an_import_to_a_registry_loads_nothing_for_other_targets_and_commands():
     assert not [name for name in loaded if name.startswith(tuple(f"bundler.{part}" for part in others))]
 
 
-def test_frozen_values_are_made_the_quick_way():
-    slow = "@dataclass(frozen=True, slots=True)\n"
-    may = {
-        "core/frozen.py",
-        "errors.py",
-        "secrecy.py",
-        "texts.py",
-        "transport_table.py",
-        "workers.py",
-        "bundle/restore.py",
-    }
-    assert [str(path) for path in MODULES if slow in (ROOT / path).read_text("utf-8") and str(path) not in may] == []
+def test_an_import_loads_nothing_for_checks_that_nobody_asked_for():
+    code = "bundler.cli.import_, bundler.importing.import_, bundler.importing.targets.registry"
+    loaded = loaded_by(f"import {code}, bundler.transports.registry")
+    unasked = ("bundle.needed", "bundle.parity", "core.need_list", "core.policy.", "core.scan.", "keys.judging")
+    unasked += ("importing.need", "keys.scan_records")
+    assert not [name for name in loaded if name.startswith(tuple(f"bundler.{part}" for part in unasked))]
+
+
+def test_values_are_made_the_quick_way():
+    slow = re.compile(r"^ *@dataclass\b", re.MULTILINE)
+    found = {str(path) for path in MODULES if slow.search((ROOT / path).read_text("utf-8"))}
+    assert not found, "take frozen, ordered or slotted of bundler.core.frozen"
 
 
 def test_patterns_are_compiled_when_they_are_used():

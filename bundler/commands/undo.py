@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 
@@ -14,7 +14,7 @@ from bundler.core.advice import problem
 from bundler.core.arrivals import is_within
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.location import Target, place_of
 from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.reference import Reference
@@ -77,7 +77,7 @@ _STAYING = frozenset({Undone.LEFT, Undone.DOUBTFUL, Undone.MOVED_ON, Undone.FAIL
 """The outcomes of tags whose images keep their attachments."""
 
 
-@dataclass(slots=True)
+@slotted
 class TagResult:
     """One tag that an import moved or made.
 

@@ -7,7 +7,7 @@ file stops no other file.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from bundler.bundle.medium import disks_of
@@ -16,6 +16,7 @@ from bundler.copying.request import CopiedFolder, CopyResult
 from bundler.copying.source import SourceFile, pieces_of
 from bundler.copying.target import Target
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.frozen import slotted
 from bundler.errors import BundlerError, Damaged, Incomplete, Interrupted, LocalStorage, Several
 from bundler.run import Run
 from bundler.texts import text
@@ -24,7 +25,7 @@ from bundler.workers import pour, run_all
 _COPIED, _FAILED = "copied", "failed"
 
 
-@dataclass(slots=True)
+@slotted
 class _State:
     """The failures of a run: of files, and of targets, which get no more files then."""
 

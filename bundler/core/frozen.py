@@ -1,8 +1,8 @@
-"""Frozen values: `frozen` gives a class what ``@dataclass(frozen=True, slots=True)`` does, in a tenth of the time.
+"""Values: `frozen` gives a class what ``@dataclass(frozen=True, slots=True)`` does, in a twentieth of the time.
 
 An import loads 130 such classes, and makes values of some 70 of them. So a class gets its slots, and the methods
-that are the same for all classes, at once. Its ``__init__`` is made with the first value; all that `dataclass` knows of
-its fields is made when somebody asks for it.
+that are the same for all classes, at once. Its ``__init__`` is compiled with the fourth value: 50 of the 70 have fewer.
+All that `dataclass` knows of its fields is made when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ def _made(made: Class, methods: dict[str, Any]) -> Class:
     own = [name for name, kind in body.get("__annotations__", {}).items() if not kind.startswith("ClassVar")]
     inherited = {name for base in made.__mro__[1:] for name in base.__dict__.get("__slots__", ())}
     later = _Later(made, body)
-    slotted = {name: value for name, value in body.items() if name not in own}
-    slotted |= {name: method for name, method in methods.items() if slotted.get(name) is None}
-    slotted |= {name: _Asked(name, later.make) for name in _FROM_LIBRARY}
-    slotted |= {
+    kept = {name: value for name, value in body.items() if name not in own}
+    kept |= {name: method for name, method in methods.items() if kept.get(name) is None}
+    kept |= {name: _Asked(name, later.make) for name in _FROM_LIBRARY}
+    kept |= {
         "_compared": _Asked("_compared", later.make_compared),
-        "__frozen_fields__": {name: body.get(name, MISSING) for name in own},
+        "__given_fields__": {name: body.get(name, MISSING) for name in own},
     }
-    slotted.setdefault("__init__", later.first_init)
-    slotted["__slots__"] = tuple(name for name in own if name not in inherited)
-    later.value = type(made)(made.__name__, made.__bases__, slotted)
+    kept.setdefault("__init__", later.first_init)
+    kept["__slots__"] = tuple(name for name in own if name not in inherited)
+    later.value = type(made)(made.__name__, made.__bases__, kept)
     later.value.__qualname__ = made.__qualname__
     return later.value  # type: ignore[no-any-return]
 
@@ -106,7 +106,7 @@ class _Later:
         """All fields, in the order of `dataclasses.fields`."""
         found: dict[str, object] = {}
         for base in reversed(self.value.__mro__):
-            found |= base.__dict__.get("__frozen_fields__", {})
+            found |= base.__dict__.get("__given_fields__", {})
         return [_Given(name, default) for name, default in found.items()]
 
 
@@ -162,6 +162,7 @@ def _init(value: Any, of: Iterable[_Given]) -> Any:
     """``__init__``, with the parameters in the order of the fields."""
     known: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
     parameters, lines = ["self"], []
+    line = "self.{} = {}" if value.__setattr__ is object.__setattr__ else "_set(self, {!r}, {})"
     for one in of:
         name, given = one.name, one.name
         if one.factory is not MISSING:
@@ -177,7 +178,7 @@ def _init(value: Any, of: Iterable[_Given]) -> Any:
         if one.is_parameter:
             parameters.append(name + default)
         if one.is_parameter or default:
-            lines.append(f"_set(self, {name!r}, {given})")
+            lines.append(line.format(name, given))
     if hasattr(value, "__post_init__"):
         lines.append("self.__post_init__()")
     exec(f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines or ["pass"]), known)  # noqa: S102  names of fields

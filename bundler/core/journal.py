@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from bundler.core import json_fields, strict_json
 from bundler.core.digest import Digest
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged
 from bundler.texts import text
@@ -132,7 +132,7 @@ class Chain:
         return self.code_of(content[:-1]) + b" " + content
 
 
-@dataclass(slots=True)
+@slotted
 class Journal:
     """The content of a journal.
 

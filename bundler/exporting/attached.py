@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol, TypeVar
 
 from bundler.core.advice import problem
 from bundler.core.attachment_choice import AttachmentChoice
 from bundler.core.attachments import ATTESTATION, INDEX, WITHOUT_HINT, FoundAttachment, facts_of, too_many
 from bundler.core.digest import Digest
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.journal import PinnedAttachment, PinnedAttachments
 from bundler.core.limits import ATTACHMENT_DEPTH, ATTACHMENT_MANIFESTS_BYTES, ATTACHMENTS
 from bundler.core.oci import Descriptor
@@ -117,7 +117,7 @@ def with_attachments(
     return search.result()
 
 
-@dataclass(slots=True)
+@slotted
 class _Search:
     """The search for the attachments of one image. Used once, in one thread."""
 

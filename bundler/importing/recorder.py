@@ -41,7 +41,7 @@ class Recorder:
     started: str
 
     def begin(self, result: ImportResult) -> TagLog:
-        """Writes an unfinished receipt, before anything is sent.
+        """Writes an unfinished receipt, before anything is sent. If there is nothing to send, no tag can move.
 
         Args:
             result: The result after the survey, with the digest of each tag.
@@ -49,7 +49,8 @@ class Recorder:
         Raises:
             LocalStorage: It cannot be written.
         """
-        self.write(result)
+        if result.is_open:
+            self.write(result)
         return _RecordedTags(self, result)
 
     def write(self, result: ImportResult) -> None:

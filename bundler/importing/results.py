@@ -268,6 +268,12 @@ class ImportResult:
     shard: Shard | None = None
 
     @property
+    def is_open(self) -> bool:
+        """True if a target lacks an image, or an attachment of one."""
+        images = (each for target in self.targets for each in target.images)
+        return any(each.is_open or each.open_attachments for each in images)
+
+    @property
     def is_waiting_for_publication(self) -> bool:
         """True if a shard has sent images whose tags ``--publish`` moves, and no image failed."""
         if self.shard is None or self.exit_code:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.scan import CLEAN, Engine, Scan, Scanner, Unit, Verdict, failed, not_scanned
 from bundler.core.several import together
 from bundler.errors import BundlerError, Incomplete, Interrupted
@@ -59,7 +59,7 @@ def scan_objects(engine: Engine, subjects: Subjects, run: Run, *, is_kept: bool)
     return ScannedObjects(Scan(scanner, {**kept, **work.verdicts}), len(kept))
 
 
-@dataclass(slots=True)
+@slotted
 class _Work:
     """The work of one engine. `scan` is called from several threads."""
 
@@ -125,7 +125,7 @@ class _Work:
         return verdict
 
 
-@dataclass(slots=True)
+@slotted
 class _Moved:
     """The progress of one object. Engines may read it more than once, or not to its end."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.limits import IMAGE_CONFIG_BYTES
 from bundler.core.manifest import MANIFEST
 from bundler.core.oci import Descriptor, Manifest, parse_manifest
@@ -21,7 +21,7 @@ _LAYERS = ("image.layer", "image.rootfs")
 """Words in the media types of layers, also of those that only some runtimes know: encrypted ones, for example."""
 
 
-@dataclass(slots=True)
+@slotted
 class CheckedBlobs:
     """Gives the blobs of a bundle to an engine, compares them with their digests, and remembers the error of a blob.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bundler import texts
 from bundler.core import oci
 from bundler.core.digest import Digest
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.limits import FINDINGS, INDEX_DEPTH
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.errors import BundlerError, Damaged, Refused
@@ -62,7 +62,7 @@ class ImageFacts:
     layers: tuple[LayerFacts, ...]
 
 
-@dataclass(slots=True)
+@slotted
 class FileFacts:
     """The contents of an image file, and its problems."""
 

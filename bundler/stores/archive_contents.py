@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bundler import texts
+from bundler.core.frozen import slotted
 from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, ARCHIVE_PADDING_BYTES, LAYOUT_JSON_BYTES, PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
@@ -20,7 +21,7 @@ Take = Callable[[TarMember, Pieces], None]
 """Receives a member that is not a document. The reader skips the bytes that it does not read."""
 
 
-@dataclass(slots=True)
+@slotted
 class Contents:
     """The members of an archive by name, its links, and the documents in it."""
 

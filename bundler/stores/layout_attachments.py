@@ -8,13 +8,13 @@ leaves the form open.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from bundler.core import oci
 from bundler.core.attachments import LAYOUT, FoundAttachment, facts_of, kind_of, subject_of_tag
 from bundler.core.digest import Digest
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError
@@ -62,7 +62,7 @@ def find_attachments(files: Documents, images: Sequence[HeldImage[Descriptor]]) 
     )
 
 
-@dataclass(slots=True)
+@slotted
 class _Search:
     files: Documents
     found: dict[Digest, dict[FoundAttachment, None]] = field(default_factory=dict)

@@ -13,7 +13,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from bundler.bundle.chunk import ChunkMember
 from bundler.bundle.chunk_progress import ChunkProgress
@@ -24,7 +23,7 @@ from bundler.bundle.s3.reading_back import OtherBytes, SentSpan, read_back
 from bundler.bundle.s3.upload_log import SentPart, UploadLog
 from bundler.core import tar
 from bundler.core.digest import Hasher
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.limits import PIECE_BYTES, S3_PART_BYTES, S3_PARTS
 from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, Damaged, Refused
@@ -74,7 +73,7 @@ def are_there(parts: Collection[int], begin: int, end: int, size_bytes: int) -> 
     return all(number + 1 in parts for number in range(begin // step, -(-end // step)))
 
 
-@dataclass(slots=True)
+@slotted
 class _Filling:
     """A part that is not full yet, and the number of bytes that it lacks."""
 

@@ -11,10 +11,10 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
-from bundler.core.frozen import frozen
+from bundler.core.frozen import frozen, slotted
 from bundler.core.limits import JOURNAL_BYTES
 from bundler.errors import BundlerError, LocalStorage
 from bundler.system.durable_files import remove, write_all
@@ -36,7 +36,7 @@ class SentPart:
     tail: bytes
 
 
-@dataclass(slots=True)
+@slotted
 class LoggedChunk:
     """The log of one chunk: its upload, the parts of it, and the entity tag of the object that they became."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from bundler.core.frozen import slotted
 from bundler.core.layers.member import Kind
 from bundler.core.limits import COVERED_PATHS
 
@@ -26,7 +27,7 @@ class Hidden(NamedTuple):
     is_deleted: bool
 
 
-@dataclass(slots=True)
+@slotted
 class Paths:
     """The paths of one layer: their keys, and their kinds. Nine bytes for each."""
 

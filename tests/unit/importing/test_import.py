@@ -18,6 +18,7 @@ from bundler.core.receipt import parse_receipt
 from bundler.errors import Interrupted, Misuse
 from bundler.importing import import_
 from bundler.importing.import_ import import_bundle
+from bundler.importing.receipt_file import ReceiptFile
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import Outcome
 from bundler.importing.targets.layout import IntoLayout
@@ -145,3 +146,24 @@ def test_no_request_may_trust_a_bundle_without_any_signature(bundle: Path, tmp_p
         with pytest.raises(Misuse):
             import_bundle(replace(trusting, is_without_signature=False, required_signatures=required))
     assert not (tmp_path / "imported").exists()
+
+
+def test_an_import_that_finds_everything_there_writes_its_receipt_once(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No tag can move, so there is no digest to remember."""
+    write, written = ReceiptFile.write_unfinished, []
+
+    def counted(file: ReceiptFile, receipt: Any) -> None:
+        written.append(receipt)
+        write(file, receipt)
+
+    monkeypatch.setattr(ReceiptFile, "write_unfinished", counted)
+    found = []
+    for name in ("first.json", "again.json"):
+        path = tmp_path / name
+        wanted = request(bundle, parse_target(f"oci:{tmp_path / 'imported'}"), receipt=ReceiptRequest(path=path))
+        assert import_bundle(wanted, Run()).receipt == path
+        receipt = parse_receipt(path.read_bytes(), what=name)
+        found.append((len(written), [each.outcome for target in receipt.targets for each in target.images]))
+    assert found == [(1, ["pushed"]), (1, ["present"])]
