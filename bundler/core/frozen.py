@@ -2,7 +2,7 @@
 
 An import loads 130 such classes, and makes values of some 70 of them. So a class gets its slots, and the methods
 that are the same for all classes, at once. Its ``__init__`` is compiled with the fourth value: 50 of the 70 have fewer.
-All that `dataclass` knows of its fields is made when somebody asks for it.
+All that `dataclass` knows of its fields is made when it is asked for.
 """
 
 from __future__ import annotations
