@@ -58,6 +58,10 @@ def reader(
     port = free_port()
     worlds.place_programs(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{Path(sys.executable).parent}", prepend=os.pathsep)
+    worlds.place_environment(tmp_path / "venv")
+    monkeypatch.setenv("BUNDLER_VENV", str(tmp_path / "venv"))
+    monkeypatch.setenv("PYTHON", sys.executable)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("BUNDLER_ADDR", f"127.0.0.1:{port}")
     monkeypatch.setenv("SHARDS", "2")  # of scripts/cluster
     monkeypatch.chdir(tmp_path)

@@ -157,7 +157,7 @@ class Reader:
             done = self.here(*[name for word in words[1:] for name in sorted(glob.glob(word)) or [word]])
         else:
             line = _SILENT.sub(r'shown=$( \1 ) && [ -z "$shown" ]', line)
-            ended = subprocess.run(["bash", "-euc", line], cwd=self.folder, text=True, capture_output=True, timeout=60)
+            ended = subprocess.run(["bash", "-euc", line], cwd=self.folder, text=True, capture_output=True, timeout=300)
             done = Ran(ended.returncode, ended.stdout, ended.stderr)
         assert done.code == code, f"{line}\nexit {done.code}, not {code}\n{done.out}{done.err}"
         return done
