@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -20,6 +22,7 @@ from tests.support import s3, worlds
 from tests.support.parts import RealRegistry, free_port
 from tests.support.reading import ROOT, Reader, blocks, commands_of, joined, shape, shown
 from tests.support.scanners import RealClamd, trivy_database
+from tests.support.servers import certificates
 
 ELSEWHERE = ("docs/guides/", "docs/tutorials/", "docs/recipes/")
 """The folders whose pages other tests type."""
@@ -62,6 +65,8 @@ def reader(
     monkeypatch.setenv("BUNDLER_VENV", str(tmp_path / "venv"))
     monkeypatch.setenv("PYTHON", sys.executable)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (tmp_path / "storage.conf").write_text(worlds.PODMAN.replace("PLACE", str(tmp_path)))
+    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(tmp_path / "storage.conf"))
     monkeypatch.setenv("BUNDLER_ADDR", f"127.0.0.1:{port}")
     monkeypatch.setenv("SHARDS", "2")  # of scripts/cluster
     monkeypatch.chdir(tmp_path)
@@ -115,6 +120,57 @@ def test_every_command_of_a_page_runs(page: str, reader: Callable[[str], Reader]
         assert any(re.search(shape(typed.at_this_place(below)), each.out + each.err) for each in printed), (
             f"{page} shows\n{below}\nand not\n{''.join(each.out + each.err for each in printed)}"
         )
+
+
+def test_the_commands_of_dask_start_a_cluster_that_imports(reader, tmp_path, monkeypatch, target) -> None:
+    typed = reader("docs/scale.md")
+    port = free_port()
+    typed.instead["jump1.internal:8786"] = f"127.0.0.1:{port}"
+    (tmp_path / "made").mkdir()
+    made = certificates(tmp_path / "made")
+    for name, file in {"ca.pem": "ca.crt", "host.pem": "server.crt", "host.key": "server.key"}.items():
+        shutil.copy(made[file], tmp_path / name)
+    for name, file in {"CA_FILE": "ca.pem", "CLIENT__CERT": "host.pem", "CLIENT__KEY": "host.key"}.items():
+        monkeypatch.setenv(f"DASK_DISTRIBUTED__COMM__TLS__{name}", str(tmp_path / file))
+    lines = [command for block in blocks(ROOT / "docs/scale.md") for command in commands_of(block)]
+    (importing,) = [each for each in lines if "--dask" in each]
+    scheduler, worker = next(each for each in lines if each.startswith("dask scheduler")).splitlines()
+    typed.has("ls /srv/builder.pub /srv/platform")
+    with started(typed, scheduler, "Scheduler at"), started(typed, worker, "Registered to"):
+        done = typed.type(f"{typed.at_this_place(importing)} < /dev/null")
+    assert "this host sends" not in done.err, "the worker has sent all"
+    assert set(target.tags) == {"library/nginx", "prometheus/prometheus", "team/app"}
+
+
+@contextmanager
+def started(typed: Reader, line: str, sign: str) -> Iterator[None]:
+    """A command of Dask that goes on until this ends; it has started when it prints a sign of it."""
+    command = re.sub(
+        "^(dask [a-z]+)", r"\1 --no-dashboard", typed.at_this_place(line)
+    )  # a dashboard listens at all addresses
+    process = subprocess.Popen(
+        ["bash", "-euc", f"exec {command}"],
+        cwd=typed.place,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr
+    try:
+        printed = list(iter_until(sign, process.stderr))
+        assert sign in printed[-1], "".join(printed)
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def iter_until(sign: str, lines: Iterable[str]) -> Iterator[str]:
+    """Lines up to the first one that has a sign."""
+    for line in lines:
+        yield line
+        if sign in line:
+            return
 
 
 def test_no_command_is_in_a_block_that_is_not_typed() -> None:

@@ -219,7 +219,7 @@ SCANNED = (
     "bundler scan /media/stick/platform --with clamav -o /media/stick/platform.scan.json --trust builder.pub --key builder.key",
 )
 DASK = {"bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --dask":
-        "needs a cluster; tests/real/test_dask.py imports by one"}  # fmt: skip
+        "needs a cluster; a test of its own in tests/real/test_pages.py starts one"}  # fmt: skip
 NO_SCANNER = ("registry.example.com/team/debian:12",)
 
 
@@ -590,7 +590,8 @@ PAGES: dict[str, Page] = {
         left_out={
             **DASK,
             **dict.fromkeys(
-                ("dask scheduler", "dask worker"), "belongs to the cluster; tests/real/test_dask.py has one"
+                ("dask scheduler", "dask worker"),
+                "go on until they are ended; a test of its own in tests/real/test_pages.py types them",
             ),
         },
         first={
@@ -760,6 +761,9 @@ def at_this_place(place: Path, source: RealRegistry, target: RealRegistry, port:
         "sha256:43642798b7a3": index.digest[:19],
     }
 
+
+PODMAN = '[storage]\ndriver = "vfs"\ngraphroot = "PLACE/podman/graph"\nrunroot = "PLACE/podman/run"\n'
+"""Its settings: else the images that it pulls would stay on this machine."""
 
 PROGRAMS = {
     "bundler": f'exec {sys.executable} -m bundler "$@"',
