@@ -9,10 +9,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from hypothesis import settings
 from tests.support.measuring import MEASURING  # before any other: it reads bundler itself
 
 # isort: split
+from bundler.system.signals import ENDING
 from tests.support import documents, images, known_keys
 from tests.support.parts import RealDaemon, RealRegistry
 from tests.support.steps import Steps
@@ -72,6 +74,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if MEASURING:
         config.pluginmanager.register(MEASURING)
     gc.disable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Gives signals back the meaning that they had before a test.
+
+    A command that runs in the process of the tests handles those that end a run, and ignores them once it is
+    interrupted. All processes that later tests start would ignore them too, registries as well.
+    """
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        return (yield)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def pytest_collection_finish() -> None:

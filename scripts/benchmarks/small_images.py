@@ -27,7 +27,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -210,8 +210,8 @@ class CraneRequests(Contestant):
 def send_as_crane(host: str, count: int) -> None:
     """Sends all images with the requests of crane, by four processes."""
     images = tiny_images(count)
-    with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
-        pool.map(partial(_send_image, host), images, chunksize=1)
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("fork")) as pool:
+        list(pool.map(partial(_send_image, host), images))
 
 
 class _Sender:
