@@ -26,7 +26,7 @@ from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import TOLERATED_SKEW_SECONDS, clock_skew_seconds, error_of
 from bundler.stores.registry import Registry
 from bundler.stores.repository import Repository
-from bundler.texts import counted, some, text
+from bundler.texts import as_text, counted, some, text
 
 SKEW_TO_WARN_OF_SECONDS = 30
 """Half of the difference that registries accept."""
@@ -78,7 +78,7 @@ def checks_of(steps: Steps) -> Iterator[Check]:
     for name, ask, needed in steps:
         if needed in causes:
             causes[name] = causes[needed]
-            yield skipped(name, text("not asked: {causes} failed", causes=causes[name]))
+            yield skipped(name, text("not asked: {causes} failed", causes=as_text(causes[name])))
             continue
         check = asked(name, ask)
         if check.state is State.FAIL:

@@ -33,7 +33,7 @@ from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.bundle_paths import BundlePath, locals_of
 from bundler.system.par2_program import find_par2
 from bundler.system.request_fields import Request
-from bundler.texts import counted, text
+from bundler.texts import as_text, counted, text
 
 _DAEMON = "docker-daemon:"
 
@@ -168,7 +168,7 @@ def _space(output: Path, room: probe.Room) -> Check:
 def _plan(request: ExportDoctorRequest, checks: Iterable[Check], run: Run | None) -> Check:
     failed = next((check.name for check in checks if check.state is State.FAIL), None)
     if failed is not None:
-        return skipped("plan", text("not asked: {causes} failed", causes=failed))
+        return skipped("plan", text("not asked: {causes} failed", causes=as_text(failed)))
     first, *further = request.outputs
     plan = ExportRequest(
         request.lists,

@@ -12,6 +12,7 @@ from bundler.core.protocols import BlobSource
 from bundler.errors import BundlerError, Damaged, Refused
 from bundler.importing.leg import Leg
 from bundler.run import Run
+from bundler.texts import text
 from bundler.transfer import BlobCopy, Copied, Destination, copy_blobs
 
 Result = TypeVar("Result")
@@ -71,7 +72,7 @@ def copy_of(
         source: The place that has it, if it is not in the bundle or in the others.
     """
     descriptor = bundle.manifest.blobs[number].descriptor
-    label = f"{descriptor.digest.short} ({bundle.where(descriptor)})"
+    label = text("{blob} ({place})", blob=descriptor.digest.short, place=bundle.where(descriptor))
     return BlobCopy(descriptor, bundle if source is None else source, destinations, label, image)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundler.texts import some
-from bundler.views.languages import said
+from bundler.texts import first_of, some
+from bundler.views.languages import said, translated
 from bundler.views.words import escaped, fact
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def plan_lines(planned: PlannedHarborRules) -> list[str]:
     policy = planned.before.policy
     lines = [
         fact(said("project"), escaped(f"{planned.registry}/{planned.project}")),
-        fact(said("rules"), escaped(some(planned.request.retention.words(), most=3))),
+        fact(said("rules"), escaped(translated(first_of(planned.request.retention.words(), 3)))),
         fact(said("bundles kept"), escaped(some([each.name for each in planned.bundles], most=3)) or said("none")),
     ]
     if planned.is_empty:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bundler.views.languages import said
+from bundler.views.languages import said, translated
 from bundler.views.words import count, fact, shell_word
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def output_question() -> str:
 
 def lines(result: InitResult) -> list[str]:
     """The lines about the files, and the next commands."""
-    amount = said("an example") if result.is_example else count(result.images, "image")
+    amount = said("an example") if result.is_example else translated(count(result.images, "image"))
     found = [
         fact(said("list"), f"{result.list_path}  ({amount})"),
         fact(said("defaults"), str(result.settings_path)),

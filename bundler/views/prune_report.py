@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bundler.core.retention.choice import Fate
 from bundler.core.retention.freeing import freeing_of
 from bundler.core.retention.receipt import FAILED, GONE, REMOVED, SKIPPED, UNFINISHED
-from bundler.texts import joined, some, text
+from bundler.texts import first_of, joined, some, text
 from bundler.views.errors import advice_lines
 from bundler.views.languages import said, translated, worded
 from bundler.views.prune_document import name_of
@@ -42,7 +42,7 @@ def plan_lines(planned: PlannedPrune, *, is_verbose: bool) -> list[str]:
     place = f"{planned.registry}/{planned.prefix}" if planned.prefix else planned.registry
     lines = [
         fact(said("registry"), f"{escaped(place)} ({planned.kind.title})"),
-        fact(said("rules"), escaped(some(planned.request.retention.words(), most=3))),
+        fact(said("rules"), escaped(translated(first_of(planned.request.retention.words(), 3)))),
         fact(said("receipts"), _receipt_words(planned)),
     ]
     if planned.unfinished:

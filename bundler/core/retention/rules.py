@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from bundler.core.frozen import frozen
 from bundler.core.tag_choice import BY_CREATED, BY_PUSHED, BY_VERSION, TagChoice
 from bundler.core.version_range import Version
+from bundler.texts import Text, joined, text
 
 ANY_TAG = TagChoice(match=("*",))
 """All tags but those of attachments."""
@@ -35,12 +36,20 @@ class RetentionRule:
     where: str = "--keep-last"
 
     def __str__(self) -> str:
+        return str(self.words)
+
+    @property
+    def words(self) -> Text:
+        """The rule as people read it."""
         order = "semver" if self.by == BY_VERSION else self.by
-        kept = "keep all" if self.keep_last is None else f"keep-last {self.keep_last} by {order}"
+        kept = (
+            text("keep all")
+            if self.keep_last is None
+            else text("keep-last {count} by {order}", count=self.keep_last, order=order)
+        )
         tags = "" if self.tags == ANY_TAG else str(self.tags)
-        parts = (" ".join(self.repositories), tags, kept)
-        where = "" if self.where.startswith("--") else f"{self.where}: "
-        return where + ", ".join(part for part in parts if part)
+        parts = joined(filter(None, (" ".join(self.repositories), tags, kept)), ", ")
+        return parts if self.where.startswith("--") else joined((self.where, parts), ": ")
 
     @property
     def needs_dates(self) -> bool:
@@ -81,8 +90,8 @@ class Retention:
     def words(self) -> tuple[str, ...]:
         """The rules as texts, for a receipt."""
         bundles = [f"keep-bundles {self.keep_bundles}"] if self.keep_bundles is not None else []
-        chosen = [f"repositories {' '.join(self.repositories)}"] if self.repositories else []
-        return (*bundles, *chosen, *map(str, self.rules))
+        chosen = [text("repositories {names}", names=" ".join(self.repositories))] if self.repositories else []
+        return (*bundles, *chosen, *(rule.words for rule in self.rules))
 
     @property
     def needs_pushes(self) -> bool:

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bundler.commands.checks import Check, State
+from bundler.commands.init import InitResult
+from bundler.commands.registry_checks import checks_of
 from bundler.core.advice import ADVICE, problem
+from bundler.core.retention.rules import RetentionRule
 from bundler.errors import Misuse, Several
 from bundler.texts import counted, joined, some, text
-from bundler.views import languages
+from bundler.views import init_report, languages
 from bundler.views.languages import LOCALES
 
 ROOT = Path(__file__).parents[3]
@@ -271,3 +275,17 @@ def test_an_unknown_code_is_exit_2_on_stderr(bundler):
     done = bundler("explain", "tag_imutable")
     assert (done.code, done.out) == (2, "")
     assert "tag-immutable" in done.err
+
+
+def test_what_is_made_of_parts_is_translated_in_all_of_them(chinese):
+    steps = (
+        ("push", lambda: Check("push", State.FAIL, ""), ""),
+        ("upload", lambda: Check("upload", State.OK, ""), "push"),
+    )
+    skipped = list(checks_of(steps))[-1]
+    assert languages.translated(skipped.found) == "未检查：推送 失败"
+    rule = RetentionRule(("team/*",), keep_last=3)
+    assert languages.translated(rule.words) == "team/*，保留最新 3 个（按 semver）"
+    assert str(rule) == "team/*, keep-last 3 by semver"
+    written = InitResult(Path("images.yaml"), Path("bundler.toml"), 2, is_example=False, has_key=True, has_output=True)
+    assert "2 个镜像" in init_report.lines(written)[0]
