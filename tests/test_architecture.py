@@ -480,7 +480,7 @@ def test_an_import_loads_nothing_for_checks_that_nobody_asked_for():
     code = "bundler.cli.import_, bundler.importing.import_, bundler.importing.targets.registry"
     loaded = loaded_by(f"import {code}, bundler.transports.registry")
     unasked = ("bundle.needed", "bundle.parity", "core.need_list", "core.policy.", "core.scan.", "keys.judging")
-    unasked += ("importing.need", "keys.scan_records")
+    unasked += ("importing.need", "keys.scan_records", "bundle.scope", "bundle.unreadable", "core.shards", "graph")
     assert not [name for name in loaded if name.startswith(tuple(f"bundler.{part}" for part in unasked))]
 
 

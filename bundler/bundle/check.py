@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import replace
 
 from bundler.bundle.chunk import groups_of, members_by_chunk
-from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage, header_damage
+from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage
 from bundler.bundle.copies import ChunkState, other_under_its_name
 from bundler.bundle.file_system import UNREADABLE, opened
 from bundler.bundle.findings import Finding, check_copies, check_files
@@ -23,8 +23,7 @@ from bundler.bundle.locked import LockedBundle, check_sum
 from bundler.bundle.reader import Bundle, GivenUp
 from bundler.bundle.scope import Scope, scope_of
 from bundler.bundle.unreadable_ranges import UnreadableRange, read_around
-from bundler.core import roles, tar
-from bundler.core.archive_kind import TAR
+from bundler.core import roles
 from bundler.core.events import Began, Finished, Listener, Moved
 from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, OTHER_FILES_BYTES
@@ -152,52 +151,6 @@ def _given_up(copy_of: GivenUp) -> Finding:
     return Finding(error, copy_of.file, is_wanted=False)
 
 
-def check_around_blobs(bundle: Bundle, passed: Passed) -> list[Finding]:
-    """Checks the bytes that an import does not read by itself: the files of the layout, and the ends of chunks.
-
-    This is cheap, so that an import also reports every wrong byte in the chunks that it uses. The SHA-256 of an
-    encrypted chunk is checked as a whole when it is decrypted.
-
-    Args:
-        bundle: The bundle that is imported.
-        passed: Receives every number of bytes that was read to find a whole copy of damaged bytes.
-    """
-    findings: list[Finding] = []
-    if bundle.is_encrypted:
-        return findings
-    for file in bundle.manifest.files:
-        state = bundle.chunks[file.pieces[0].chunk - 1]
-        if state.problem is not None:
-            continue  # the images that need this chunk report its fault
-        try:
-            bundle.read_stored(file)
-        except UNREADABLE as error:
-            findings.append(Finding(error, state.chunk.file, digest=file.digest))
-    for number, members in enumerate(members_by_chunk(bundle.manifest), start=1):
-        if bundle.chunks[number - 1].problem is None:
-            finding = _finding_at_end(bundle, number, members[-1].end)
-            if finding is not None and bundle.find_whole_chunk(number, passed):
-                finding = _finding_at_end(bundle, number, members[-1].end)
-            findings += [finding] if finding else []
-    return findings
-
-
-def _finding_at_end(bundle: Bundle, number: int, end: int) -> Finding | None:
-    file = bundle.manifest.chunks[number - 1].file
-    try:
-        damage = _damage_of_end(bundle, number, end)
-    except UNREADABLE as error:
-        return Finding(error, file, end)
-    if damage is None:
-        return None
-    wrong = Damaged(
-        damage.message,
-        subject=text("{file} at offset {offset_bytes}", file=file, offset_bytes=damage.offset_bytes),
-        hint=text("copy {file} to the medium again", file=file),
-    )
-    return Finding(wrong, file, damage.offset_bytes, damage.length_bytes)
-
-
 def _check_large_file(
     bundle: Bundle | LockedBundle, name: str, limit_bytes: int, passed: Passed = lambda _: None
 ) -> Iterator[Finding]:
@@ -277,20 +230,6 @@ def _with_copies(
 def _sha256(path: BundlePath, what: str, *, limit_bytes: int, passed: Callable[[int], object] = lambda _: None) -> str:
     with opened(path) as file:
         return sha256_of_file(file, what=what, limit_bytes=limit_bytes, passed=passed)
-
-
-def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
-    """Returns the damage after the last member of a chunk, or before its first member; None if there is none."""
-    chunk = bundle.manifest.chunks[number - 1]
-    kind = bundle.manifest.archive
-    start, header = bytearray(kind.start_bytes), bytearray(chunk.size_bytes - end)
-    with bundle.opened_chunk(number) as file:
-        if start:
-            file.read_into([start], 0, what=chunk.file)
-        file.read_into([header], end, what=chunk.file)
-    if kind is TAR:
-        return None if header == tar.END else Damage("the end of the tar archive was changed", end, len(header))
-    return header_damage(bytes(start), bytes(header), end)
 
 
 def _relocated(

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 from bundler.bundle.changed_media import ChangedMedia
-from bundler.bundle.check import check_around_blobs
+from bundler.bundle.check_around_blobs import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.needed import Lacking, lacking_by
 from bundler.bundle.reader import Bundle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bundler import texts
 from bundler.bundle.reader import Bundle
@@ -16,10 +17,11 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import Selection
 from bundler.core.shard import Shard
-from bundler.core.shards import images_of_shard
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Refused
-from bundler.graph import Graph, follow
 from bundler.run import Run
+
+if TYPE_CHECKING:
+    from bundler.graph import Graph
 
 
 def selected(references: Sequence[Reference], selection: Selection, run: Run) -> frozenset[Reference]:
@@ -69,7 +71,7 @@ def chosen_images(
     references = [image.reference for image in manifest.images]
     by_patterns = selected(references, selection, run)
     of_all_shards = tuple(image for image in manifest.images if image.reference in by_patterns)
-    images = images_of_shard(manifest, of_all_shards, shard) if shard is not None else of_all_shards
+    images = of_all_shards if shard is None else _of_shard(manifest, of_all_shards, shard)
     if retry is not None:
         strange = sorted(map(str, retry - set(references)))
         if strange:
@@ -78,6 +80,12 @@ def chosen_images(
         if not images and shard is None:
             raise Misuse("the list has no image of this bundle", subject="--retry-failed")
     return Chosen(of_all_shards, images)
+
+
+def _of_shard(manifest: BundleManifest, images: tuple[Image, ...], shard: Shard) -> tuple[Image, ...]:
+    from bundler.core.shards import images_of_shard
+
+    return images_of_shard(manifest, images, shard)
 
 
 @frozen
@@ -157,6 +165,8 @@ def graph_of(bundle: Bundle, image: Image, platforms: tuple[Platform, ...]) -> G
         Refused: The image has no manifest for these platforms.
         Damaged, Incomplete, LocalStorage: Its manifests cannot be read, or the bundle does not list them.
     """
+    from bundler.graph import follow
+
     documents = _Documents(bundle, image)
     return follow(image.root, platforms, documents, documents.read_blob, what=str(image.reference))
 

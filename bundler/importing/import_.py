@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bundler import texts
-from bundler.bundle.check import check_around_blobs
+from bundler.bundle.check_around_blobs import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed

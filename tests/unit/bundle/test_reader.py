@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle.check import check, check_around_blobs
+from bundler.bundle.check import check
+from bundler.bundle.check_around_blobs import check_around_blobs
 from bundler.bundle.findings import Finding
 from bundler.bundle.opening import UncheckedBundle, find, load
 from bundler.bundle.read_back import ReadingBack
