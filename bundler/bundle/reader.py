@@ -35,6 +35,7 @@ from bundler.texts import some, text
 
 if TYPE_CHECKING:
     from bundler.bundle.documents import Documents
+    from bundler.system.cold_reads import ColdReads
 
 
 @frozen
@@ -64,6 +65,8 @@ class Bundle:
     """Other bundles, which may have the blobs that this one leaves out. Closed with it."""
     documents: Documents | None = None
     """Remembers all documents that are read, while media are changed; None if they stay where they are."""
+    cold_reads: ColdReads | None = None
+    """Reads what is not in memory, and leaves it so; None to leave all that was read in memory, for the next reader."""
     _blobs: dict[Digest, Blob] = field(init=False)
     _elsewhere: dict[Digest, int] = field(init=False)
     """For the blobs that this bundle leaves out, the place in ``others`` of a bundle that has the blob."""
@@ -441,7 +444,12 @@ class Bundle:
                 view = buffer[: min(len(buffer), member.data_end - offset)]
                 is_last = offset + len(view) == member.data_end
                 padding = bytearray(len(member.padding) if is_last else 0)
-                file.read_into([header, view, padding], offset - len(header), what=name)
+                is_read = self.cold_reads is not None and self.cold_reads.read(file, view, offset)
+                if not is_read:
+                    file.read_into([header, view, padding], offset - len(header), what=name)
+                elif header or padding:
+                    file.read_into([header], offset - len(header), what=name)
+                    file.read_into([padding], offset + len(view), what=name)
                 if (header and header != framing) or any(padding):
                     raise Damaged(
                         "the tar framing was changed",

@@ -17,6 +17,7 @@ from bundler.keys.open_bundle import open_series
 from bundler.run import Run, paces_of
 from bundler.stores.opened import Stores
 from bundler.system.bundle_paths import local
+from bundler.system.cold_reads import ColdReads
 from bundler.texts import some, text
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _shared(request: ImportRequest, bundle: Bundle, run: Run) -> Opened:
                 )
             )
         )
+    for each in (bundle, *bundle.others):
+        each.cold_reads = ColdReads()
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     earlier = EarlierImports(earlier_folders(request.receipt.path)) if request.receipt else NO_EARLIER_IMPORTS
     return Opened(request, bundle, run, stores, litter_in(bundle.sealed.own_listings), earlier)

@@ -17,7 +17,10 @@ from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
+from bundler.core.protocols import OpenFile
 from bundler.errors import Damaged
+from bundler.system.cold_reads import ColdReads
+from bundler.system.files import forget_cached
 from bundler.workers import Cancellation
 from tests.support.errors import raises, values_in
 from tests.unit.bundle.chunks import CUT, LARGE, SMALL, plan_of, write_bundle
@@ -75,6 +78,38 @@ def test_changed_framing_is_found_while_a_blob_is_read(folder):
     flip(folder / chunk_of(LARGE), header_offset)
     with raises(Damaged, subject=f"{chunk_of(LARGE)} at offset {header_offset}"):
         read(bundle, LARGE)
+
+
+def test_blobs_and_their_framing_are_the_same_when_they_are_read_without_the_page_cache(disk_path):
+    folder = write_bundle(disk_path / "bundle", PLAN, *LAYERS)
+    whole, changed = opened(folder), stored(CUT).pieces[0].offset_bytes - 512
+    whole.cold_reads = CountedReads()
+    for chunk in folder.glob("chunk-*"):
+        forget(chunk)
+    for content in LAYERS:
+        assert read(whole, content) == content
+    if not whole.cold_reads.count:
+        pytest.skip("nothing is read without the page cache here (cachestat(2), Linux 6.5)")
+    flip(folder / chunk_of(CUT), changed)
+    forget(folder / chunk_of(CUT))
+    with raises(Damaged, subject=f"{chunk_of(CUT)} at offset {changed}"):
+        read(whole, CUT)
+
+
+class CountedReads(ColdReads):
+    """Counts the pieces that it has read."""
+
+    count = 0
+
+    def read(self, file: OpenFile, view: memoryview, offset_bytes: int) -> bool:
+        is_read = super().read(file, view, offset_bytes)
+        self.count += is_read
+        return is_read
+
+
+def forget(path: Path) -> None:
+    with path.open("rb") as file:
+        forget_cached(file.fileno())
 
 
 def test_a_document_with_wrong_bytes_is_refused(folder):
