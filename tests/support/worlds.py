@@ -187,6 +187,9 @@ MORNING = "1796029200"
 """2026-11-30T09:00:00Z"""
 YES = [("type yes", "yes")]
 SAME = [("exactly the same", "y")]
+BACK = ("bundler import old/old --to registry.internal:5000 --trust builder.pub --on-conflict replace",)
+MOVED = ("bundler import /media/stick/platform --to registry.internal:5000 --trust builder.pub --on-conflict replace",)
+"""Imports that move a tag there and back."""
 FILLED = ("bundler import /media/stick/platform --to registry.internal:5000 --trust builder.pub",)
 """An import has filled the registry, and its receipt is in the folder of the user."""
 MONTHS = (
@@ -470,10 +473,14 @@ PAGES: dict[str, Page] = {
     "docs/commands/serve.md": Page(),
     "docs/commands/undo.md": Page(
         before=(
-            *FILLED,
-            "cp ~/.local/state/bundler/receipts/*.json ~/.local/state/bundler/receipts/20261123T031500Z-platform.json",
+            r"sed -i 's|\(image: .docker.io/library/nginx:\)1...|\1stable|' october.yaml images.yaml",
+            "bundler export october.yaml -o old --key builder.key --name old",
+            *BACK,
+            *MOVED,
+            "cp ~/.local/state/bundler/receipts/*-platform.json ~/.local/state/bundler/receipts/20261123T031500Z-platform.json",
         ),
-        first={"bundler undo --last": FILLED},
+        needs={r"receipt\.json": (*BACK, f"{MOVED[0]} --receipt receipt.json --receipt-key importer.key")},
+        first={"bundler undo --last   #": MOVED, "bundler undo --last --to": MOVED},
         answers={"bundler undo --last   #": YES},
     ),
     "docs/commands/verify.md": Page(
