@@ -298,9 +298,10 @@ def import_(
         dask=dask,
         preheat=options.preheat_request(preheats, preheat_token_file, preheat_pull_login, preheat_wait),
     )
+    import_bundle = bundler.import_bundle  # loads its modules before `with_run` sets aside what is loaded
     result = options.of_one_bundle(
         lambda chosen: with_run(
-            lambda run: bundler.import_bundle(replace(request, paths=chosen), run),
+            lambda run: import_bundle(replace(request, paths=chosen), run),
             jobs=jobs,
             is_quiet=quiet,
             is_fail_fast=fail_fast,

@@ -78,6 +78,7 @@ class _Later:
         self._made, self._body = made, body
         self.value: Any = None
         """The class."""
+        self._found: list[_Given] = []
 
         few = iter(range(_FEW))
 
@@ -104,10 +105,12 @@ class _Later:
 
     def _given(self) -> list[_Given]:
         """All fields, in the order of `dataclasses.fields`."""
-        found: dict[str, object] = {}
-        for base in reversed(self.value.__mro__):
-            found |= base.__dict__.get("__given_fields__", {})
-        return [_Given(name, default) for name, default in found.items()]
+        if not self._found:
+            found: dict[str, object] = {}
+            for base in reversed(self.value.__mro__):
+                found |= base.__dict__.get("__given_fields__", {})
+            self._found = [_Given(name, default) for name, default in found.items()]
+        return self._found
 
 
 class _Given:
