@@ -101,12 +101,13 @@ class ChunkFile(ChunkProgress):
                 self._hasher, self._digest = hashlib.sha256(), ""
                 self._hashed_bytes = self._claimed_bytes = self._first_open = 0
 
-    def write(self, member: ChunkMember, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
-        """Writes the next bytes of a member to their place.
+    def write(self, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
+        """Writes the next bytes of the member that has this place, from its header to its padding.
 
         Raises:
             LocalStorage: The file cannot be created, or the bytes cannot be written.
         """
+        number = self._number_at(offset_bytes)
         end = in_file = offset_bytes + sum(map(len, buffers))
         hasher = self._claimed(offset_bytes, end)
         if not self._has_sparse_files:
@@ -114,7 +115,7 @@ class ChunkFile(ChunkProgress):
                 self._fill_up_to(offset_bytes)
                 write_from(self._open(), buffers, offset_bytes, what=self.path)
         elif hasher is not None:
-            is_last = end == member.end
+            is_last = end == self._end_of(number)
             in_file = self._direct.write(self._open(), buffers, offset_bytes, is_last=is_last)
         else:
             self._direct.end()
@@ -122,13 +123,12 @@ class ChunkFile(ChunkProgress):
         if hasher is not None:
             for buffer in buffers:
                 hasher.update(buffer)
-        number = self._number_of(member)
         with self._lock:
             if hasher is not None and hasher is self._hasher:  # else it was restarted during the write
                 self._hashed_bytes = end
             self._written_to[number] = in_file
             self._unflushed_bytes += end - offset_bytes
-        self._note_written(member, end)
+        self._note_written(number, end)
 
     def hash_ready(self, buffer: memoryview) -> None:
         """Hashes the bytes up to the first gap. If there is no gap, writes the end of the archive.

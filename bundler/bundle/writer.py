@@ -248,27 +248,25 @@ class BundleWriter:
                     view = self._write_some(cursor, view)
 
     def _await_turn(self, cursor: _Cursor) -> None:
-        if self._lanes is not None and cursor.is_at_begin and self._is_written_member(cursor.member):
-            self._chunk_of(cursor.member).await_turn(cursor.member)
+        if self._lanes is not None and cursor.is_at_begin and cursor.chunk in self._only:
+            self._chunks[cursor.chunk - 1].await_turn(cursor.member)
 
     def _write_some(self, cursor: _Cursor, view: memoryview) -> memoryview:
         """Writes the bytes of the member at the cursor, with its framing; returns the rest."""
         if self._failure:
             raise self._failure
-        member = cursor.member
+        member, chunk, offset = cursor.member, cursor.chunk, cursor.offset_bytes
         now, rest = view[: cursor.left_bytes], view[cursor.left_bytes :]
-        if not self._is_written_member(member):
-            cursor.pass_over(len(now))
-            return rest
         buffers: list[bytes | memoryview] = [now]
-        offset = member.data_end - cursor.left_bytes
-        if offset == member.piece.offset_bytes:
-            buffers.insert(0, member.header)
-            offset = member.header_offset
-        if len(now) == cursor.left_bytes:
-            buffers.append(member.padding)
+        if chunk in self._only:
+            if cursor.is_at_begin:
+                buffers.insert(0, member.header)
+                offset = member.header_offset
+            if len(now) == cursor.left_bytes:
+                buffers.append(member.padding)
         cursor.pass_over(len(now))
-        self._chunk_of(member).write(member, buffers, offset)
+        if chunk in self._only:
+            self._chunks[chunk - 1].write(buffers, offset)
         return rest
 
     def _wait_for_background(self) -> None:
@@ -356,29 +354,35 @@ def _chunk_files(
 
 
 class _Cursor:
-    """The position in a blob that is being written, over all its members."""
+    """The position in a blob that is being written, over all its members. It keeps what each piece needs."""
 
     def __init__(self, members: list[ChunkMember], offset_bytes: int = 0) -> None:
         self._members = members
         self._number = next(
             (n for n, m in enumerate(members) if offset_bytes < m.start_bytes + m.piece.length_bytes), 0
         )
-        self.left_bytes = self.member.start_bytes + self.member.piece.length_bytes - offset_bytes
+        self._come_to(members[self._number])
+        self._go_on(offset_bytes - self.member.start_bytes)
 
-    @property
-    def member(self) -> ChunkMember:
-        return self._members[min(self._number, len(self._members) - 1)]
-
-    @property
-    def is_at_begin(self) -> bool:
+    def _come_to(self, member: ChunkMember) -> None:
+        piece = member.piece
+        self.member = member
+        self.chunk = piece.chunk
+        """The number of the chunk of the member."""
+        self.left_bytes = piece.length_bytes
+        self.offset_bytes = piece.offset_bytes
+        """The place in the chunk of the next byte."""
+        self.is_at_begin = True
         """True if nothing of the member was written yet."""
-        return self.left_bytes == self.member.piece.length_bytes
+
+    def _go_on(self, amount_bytes: int) -> None:
+        self.left_bytes -= amount_bytes
+        self.offset_bytes += amount_bytes
+        self.is_at_begin = self.is_at_begin and not amount_bytes
 
     def pass_over(self, amount_bytes: int) -> None:
         """Goes on by some bytes of the member, and after its last byte to the next member."""
-        self.left_bytes -= amount_bytes
-        if self.left_bytes:
-            return
-        self._number += 1
-        if self._number < len(self._members):
-            self.left_bytes = self.member.piece.length_bytes
+        self._go_on(amount_bytes)
+        if not self.left_bytes and self._number + 1 < len(self._members):
+            self._number += 1
+            self._come_to(self._members[self._number])

@@ -130,16 +130,16 @@ class Answer:
         left_bytes = arriving.length or 0
         view = new_buffer(LARGE_PIECE_BYTES if left_bytes >= LARGE_BLOB_BYTES else min(PIECE_BYTES, left_bytes))
         try:
-            while left_bytes:
-                with translated(self.url, self.method):
+            with translated(self.url, self.method):
+                while left_bytes:
                     count = arriving.readinto(view[:left_bytes])
                     if not count:
                         raise IncompleteRead(0, left_bytes)
-                left_bytes -= count
-                if not left_bytes:
-                    self._response.release_conn()
-                self._moved(count)
-                yield view[:count]
+                    left_bytes -= count
+                    if not left_bytes:
+                        self._response.release_conn()
+                    self._moved(count)
+                    yield view[:count]
         finally:
             if left_bytes:
                 self._response.close()

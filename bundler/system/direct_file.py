@@ -150,7 +150,8 @@ class DirectFile:
         if done is None:
             self._is_straight = False
             return view
-        write_from(self._descriptor, rest_of(buffers, done), self._begin + done, what=self._what)
+        if done < self._held_bytes + len(pages):
+            write_from(self._descriptor, rest_of(buffers, done), self._begin + done, what=self._what)
         self._begin += self._held_bytes + len(pages)
         self._held_bytes = 0
         return view[len(pages) :]

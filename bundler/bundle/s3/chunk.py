@@ -145,20 +145,20 @@ class S3Chunk(ChunkProgress):
                 self._hasher = None
             self.is_hashed = self.is_flushed = False
 
-    def write(self, member: ChunkMember, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
+    def write(self, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
         """Fills parts; gives full ones to the threads that send them."""
         full: list[tuple[int, bytearray]] = []
-        at = offset_bytes
+        at, place = offset_bytes, self._number_at(offset_bytes)
         with self._lock:
             self._check_failure()
             for buffer in buffers:
-                full += self._fill(member, memoryview(buffer), at)
+                full += self._fill(self.members[place], memoryview(buffer), at)
                 self._hash_in_order(buffer, at)
                 at += len(buffer)
-            self._written_to[self._number_of(member)] = at
+            self._written_to[place] = at
         for number, content in full:
             self._send(number, content)
-        self._note_written(member, at)
+        self._note_written(place, at)
 
     def hash_ready(self, buffer: memoryview) -> None:
         """Does nothing: bytes are hashed when they come, and when the object is read back."""

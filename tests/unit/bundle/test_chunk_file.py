@@ -41,7 +41,7 @@ class Writing:
         """Writes the bytes of a member between two offsets in it."""
         stop = min(member.header_offset + end, member.end)
         for offset in range(member.header_offset + begin, stop, PIECE):
-            self.file.write(member, [self.content[offset : min(offset + PIECE, stop)]], offset)
+            self.file.write([self.content[offset : min(offset + PIECE, stop)]], offset)
 
     def hash(self) -> None:
         self.file.hash_ready(new_buffer(MIB))

@@ -262,7 +262,7 @@ def test_nobody_waits_for_a_part_that_no_thread_can_be_started_for(s3, tmp_path,
     with within(30):
         with raises(LocalStorage):
             for member in members:
-                chunk.write(member, [content[member.header_offset : member.end]], member.header_offset)
+                chunk.write([content[member.header_offset : member.end]], member.header_offset)
         with raises(LocalStorage):
             chunk.flush()
     run.close()

@@ -183,11 +183,11 @@ def test_files_grow_from_their_begin_to_their_end(making, monkeypatch):
     ends: dict[int, int] = {}
     write, jumps = ChunkFile.write, []
 
-    def watched(chunk, member, buffers, offset):
+    def watched(chunk, buffers, offset):
         if offset != ends.get(id(chunk), 0):
             jumps.append((chunk.path.name, offset))
         ends[id(chunk)] = offset + sum(map(len, buffers))
-        write(chunk, member, buffers, offset)
+        write(chunk, buffers, offset)
 
     monkeypatch.setattr(ChunkFile, "write", watched)
     in_parallel(bundle, bundle.writer.stored())
