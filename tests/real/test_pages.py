@@ -97,7 +97,9 @@ def reader(
             worlds.fill_by_ci(target)
         if re.search("docker-daemon:|docker (pull|load|run)", text):
             monkeypatch.setenv("DOCKER_HOST", request.getfixturevalue("daemon").address)
-        reader.needs = about.needs | {each: made for each, made in worlds.NEEDS.items() if each not in about.needs}
+        reader.needs = dict(about.needs) | {
+            each: made for each, made in worlds.NEEDS.items() if each not in about.needs
+        }
         reader.codes = {**worlds.CODES, **about.codes}
         reader.first, reader.answers, reader.folders = about.first, about.answers, about.folders
         reader.left_out = tuple(about.left_out)

@@ -10,7 +10,7 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -96,17 +96,17 @@ class Reader:
         self.folder = place
         self.commands = 0
         self.read: set[str] = set()
-        self.needs: dict[str, tuple[str, ...]] = {}
+        self.needs: Mapping[str, tuple[str, ...]] = {}
         """The files that pages take for there, as patterns, and the commands that make them before they are named."""
-        self.codes: dict[str, int] = {}
+        self.codes: Mapping[str, int] = {}
         """The exit codes of commands that do not end with 0, by their beginnings."""
-        self.folders: dict[str, str] = {}
+        self.folders: Mapping[str, str] = {}
         """The folders in which blocks are typed, by their first commands; of others it is that of the user."""
         self.left_out: tuple[str, ...] = ()
         """The beginnings of lines that cannot run here."""
-        self.first: dict[str, tuple[str, ...]] = {}
+        self.first: Mapping[str, tuple[str, ...]] = {}
         """The commands that change the world before a command of the page, by the beginning of that."""
-        self.answers: dict[str, Sequence[tuple[str, str]]] = {}
+        self.answers: Mapping[str, Sequence[tuple[str, str]]] = {}
         """The questions of commands that need a terminal, and what is typed there, by their beginnings."""
         self.printed: dict[str, Ran] = {}
         """What the commands of the page printed."""
@@ -237,10 +237,11 @@ class Reader:
 
 _SILENT = re.compile(r"^(.*?) +# prints nothing.*$", re.MULTILINE)
 _Value = TypeVar("_Value")
+_Other = TypeVar("_Other")
 _OUTPUTS = ("-o", "--output", "--receipt", "--need", "--report", "--metrics", "--name", "-out")
 
 
-def _found(by_beginning: dict[str, _Value], command: str, default: _Value) -> _Value:
+def _found(by_beginning: Mapping[str, _Value], command: str, default: _Other) -> _Value | _Other:
     """The value of the beginning that a command has; one that ends with a line's end is the whole command."""
     return next((value for beginning, value in by_beginning.items() if f"{command}\n".startswith(beginning)), default)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -141,7 +141,7 @@ class Page:
 
     images: tuple[str, ...] = NOVEMBER
     """The images of images.yaml."""
-    fronts: dict[str, Callable[[], Fake]] = field(default_factory=dict)
+    fronts: Mapping[str, Callable[[], Fake]] = field(default_factory=dict)
     """The products that stand before registries, by their hosts."""
     is_ci: bool = False
     """True if a pipeline has filled repositories of the registry."""
@@ -149,19 +149,19 @@ class Page:
     """SOURCE_DATE_EPOCH, for a page that names a day."""
     before: tuple[str, ...] = ()
     """Commands that are typed first."""
-    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Files that it takes for there; they come before those of `NEEDS`."""
-    instead: dict[str, str] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
     """Words of the page, and what they are here."""
-    first: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    first: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Commands that change the world before a command of the page, by the beginning of that."""
-    answers: dict[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     """The questions of commands that need a terminal, and what is typed."""
-    codes: dict[str, int] = field(default_factory=dict)
+    codes: Mapping[str, int] = field(default_factory=dict)
     """The exit codes of commands that do not end with 0, by the beginning of the command."""
-    folders: dict[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
     """The folders in which blocks are typed, by the beginning of the first command."""
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     """The beginnings of lines that cannot run here, and the reason with what is checked instead."""
 
 
