@@ -31,6 +31,8 @@ from benchmarks.rounds import Samples  # noqa: E402
 from benchmarks.speed_table import LANGUAGES  # noqa: E402
 from benchmarks.targets import Target, targets_of  # noqa: E402
 
+from tests.support.reading import blocks  # noqa: E402
+
 QUIET = Measured(1.0, 1.0, 20 << 20, 1000, 0.0, 0.1)
 BUSY = replace(QUIET, wall_seconds=50.0, other_cores=0.5)
 CORPUS = Corpus(
@@ -209,6 +211,15 @@ def test_help_opens_with_examples_that_are_understood(capsys):
     assert len(examples) > 2
     for example in examples:
         parse_arguments(example.partition("#")[0].split()[1:])
+
+
+def test_the_commands_of_the_page_are_understood():
+    (block,) = blocks("performance.md")
+    lines = block.replace("HOST:PORT", "127.0.0.1:5000").splitlines()
+    commands = [line.partition("#")[0].split() for line in lines if line.startswith("scripts/bench")]
+    assert len(commands) > 3
+    for _, *words in commands:
+        parse_arguments(words)
 
 
 ABOUT = {

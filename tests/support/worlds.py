@@ -244,12 +244,12 @@ README = Page(
 )
 PAGES: dict[str, Page] = {
     "CONTRIBUTING.md": Page(
+        instead={"git clone REPOSITORY": "git clone -q ROOT bundler"},
         left_out={
-            "git clone": "REPOSITORY is that of the reader",
             "scripts/demo": "README.md types it",
             "scripts/test": "runs this test",
             ".venv/bin/bundler": "a test may run in another environment; tests/test_docs.py reads all help",
-        }
+        },
     ),
     "README.md": README,
     "README.zh-CN.md": replace(README, left_out={**README.left_out, "scripts/demo": "README.md types it"}),
@@ -564,7 +564,9 @@ PAGES: dict[str, Page] = {
         folders=in_bundle("/media/stick/platform", "par2"),
     ),
     "docs/performance.md": Page(
-        left_out=dict.fromkeys(("scripts/bench", "scripts/scale"), "takes minutes; tests/test_bench.py has its parts")
+        left_out=dict.fromkeys(
+            ("scripts/bench", "scripts/scale"), "takes minutes; tests/test_bench.py parses it, and runs its parts"
+        )
     ),
     "docs/mirrors.md": Page(fronts={"harbor.internal": preheats, "dragonfly.internal": dragonfly}),
     "docs/prune.md": Page(
