@@ -61,8 +61,7 @@ def backup(
     admin_credentials: str | None,
     jobs: int | None,
     rate_text: str | None,
-    report: str | None,
-    report_language: str | None,
+    reporting: with_report.Reporting,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -81,7 +80,7 @@ def backup(
         raise Misuse("--trust and --insecure-no-signature need --since or --receipt")
     if not flags.since and flags.since_passphrase_file:
         raise Misuse("--since-passphrase-file needs --since")
-    reporting = with_report.Reporting.of(report, report_language)
+    reporting.check()
     made = flags.made_passphrase()
     request = bundler.BackupRequest(
         place=registry,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +9,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.collected import collected
 from bundler.cli.completions import sizes
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.core.frozen import frozen
@@ -213,17 +211,5 @@ class BundleFlags:
         )
 
 
-_NAMES = tuple(each.name for each in fields(BundleFlags))
-
-
-def bundle_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command these flags. It gets them in one argument, ``flags``."""
-
-    @functools.wraps(command)
-    def collected(**given: Any) -> int:
-        flags = BundleFlags(**{name: given.pop(name) for name in _NAMES})
-        return command(flags=flags, **given)
-
-    for option in reversed(_OPTIONS):
-        collected = option(collected)
-    return collected
+bundle_options = collected("flags", BundleFlags, _OPTIONS)
+"""Gives a command these flags. It gets them in one argument, ``flags``."""

@@ -74,9 +74,7 @@ bundler export resolved.json -o /mnt/work --key builder.key --seal /mnt/work
         "bundle."
     ),
 )
-@options.policy_option
-@options.notation_policy_option
-@options.trusted_root_option
+@options.policy_options
 @click.option(
     "--skip-refused",
     is_flag=True,
@@ -125,9 +123,7 @@ def export(
     variables: tuple[str, ...],
     layer_compression: str,
     skip_missing: bool,
-    policies: tuple[str, ...],
-    notation_policies: tuple[str, ...],
-    trusted_root: str | None,
+    policies: options.PolicyFlags,
     skip_refused: bool,
     channel: str | None,
     sequence: int | None,
@@ -136,8 +132,7 @@ def export(
     seals: tuple[str, ...],
     jobs: int | None,
     rate_text: str | None,
-    report: str | None,
-    report_language: str | None,
+    reporting: with_report.Reporting,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -160,7 +155,7 @@ def export(
     flags.check(*lists)
     if not flags.since and (flags.trust or flags.insecure_no_signature or flags.since_passphrase_file):
         raise Misuse("--trust, --insecure-no-signature and --since-passphrase-file need --since")
-    reporting = with_report.Reporting.of(report, report_language)
+    reporting.check()
     made = flags.made_passphrase()
     request = flags.request(
         made,
@@ -169,7 +164,7 @@ def export(
         platforms=tuple(map(bundler.Platform.parse, platform)),
         attachments=bundler.AttachmentChoice.parse(attachments) if attachments else bundler.ALL_ATTACHMENTS,
         skips_missing=skip_missing,
-        policies=options.image_policies(policies, notation_policies, trusted_root),
+        policies=policies.read(),
         skips_refused=skip_refused,
         channel=channel,
         sequence=sequence,
@@ -179,7 +174,7 @@ def export(
     rate = options.rate(rate_text, shard_text)
     shard, given = options.shard(shard_text), export_hosts.resolved_in(lists)
     if resolve_only or shard or seals or given:
-        export_hosts.check(flags, given, is_resolving=resolve_only, shard=shard, seals=seals, report=report)
+        export_hosts.check(flags, given, is_resolving=resolve_only, shard=shard, seals=seals, report=reporting.report)
     if given is not None:
         request = replace(bundler.with_resolved(request, given), seals=options.paths(seals))
     if resolve_only:

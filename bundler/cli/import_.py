@@ -56,9 +56,7 @@ bundler import /srv/platform --trust /srv/builder.pub --to registry.internal --d
 @options.trust_option
 @options.require_signatures_option
 @options.unsigned_ok_option
-@options.policy_option
-@options.notation_policy_option
-@options.trusted_root_option
+@options.policy_options
 @scan_options.gate_options
 @target_options.mapping_option(
     help="Names at the target: keep drops the source registry, scoped keeps it in the path, flatten joins the path "
@@ -188,14 +186,8 @@ def import_(
     trust: tuple[str, ...],
     required: int | None,
     insecure_no_signature: bool,
-    policies: tuple[str, ...],
-    notation_policies: tuple[str, ...],
-    trusted_root: str | None,
-    scanners: tuple[str, ...],
-    max_severity: str | None,
-    scan_age: str | None,
-    records: tuple[str, ...],
-    scan_trust: tuple[str, ...],
+    policies: options.PolicyFlags,
+    scans: scan_options.GateFlags,
     mapping: str,
     allow_rollback: str | None,
     rules: str | None,
@@ -235,8 +227,7 @@ def import_(
     plain_http: tuple[str, ...],
     cacert: str | None,
     dry_run: bool,
-    report: str | None,
-    report_language: str | None,
+    reporting: with_report.Reporting,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -257,7 +248,7 @@ def import_(
     if wait and dry_run:
         raise Misuse("--dry-run waits for no medium; leave out --wait")
     rate = options.rate(rate_text, shard_text)
-    reporting = with_report.Reporting.of(report, report_language)
+    reporting.check()
     parsed = tuple(map(bundler.parse_target, targets))
     key = options.receipt_key(receipt_key, key_passphrase_file)
     request = bundler.ImportRequest(
@@ -293,8 +284,8 @@ def import_(
         is_verifying_target=verify_target,
         receipt=bundler.ReceiptRequest(path=Path(receipt) if receipt else None, key=key),
         need=options.need_request(need, key),
-        policies=options.image_policies(policies, notation_policies, trusted_root),
-        scans=scan_options.gate(scanners, max_severity, scan_age, records, scan_trust),
+        policies=policies.read(),
+        scans=scans.gate(),
         dask=dask,
         preheat=options.preheat_request(preheats, preheat_token_file, preheat_pull_login, preheat_wait),
     )

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 import bundler
+from bundler.cli.collected import collected
 from bundler.cli.completions import images_of_bundles, sizes
 from bundler.cli.values import KeyFile, SecretFile
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.system.bundle_paths import BundlePath, bundle_path, local
 from bundler.texts import text
@@ -89,7 +91,7 @@ require_signatures_option = click.option(
     metavar="N",
     help="Number of different trusted keys that must have signed the bundle. Default: 1.",
 )
-policy_option = click.option(
+_policy_option = click.option(
     "--policy",
     "policies",
     multiple=True,
@@ -97,7 +99,7 @@ policy_option = click.option(
     help="Policy for the signatures of images, containers-policy.json(5). May be repeated: each must accept an image. "
     "See docs/policy.md.",
 )
-notation_policy_option = click.option(
+_notation_policy_option = click.option(
     "--notation-policy",
     "notation_policies",
     multiple=True,
@@ -105,7 +107,7 @@ notation_policy_option = click.option(
     help="Trust policy for Notation signatures, trustpolicy.json, with the folder truststore next to it. May be "
     "repeated. See docs/policy.md.",
 )
-trusted_root_option = click.option(
+_trusted_root_option = click.option(
     "--trusted-root",
     metavar="FILE",
     help="trusted_root.json of sigstore, by which --policy judges keyless sigstore bundles. Needs "
@@ -305,20 +307,30 @@ def _chosen(several: SeveralBundles) -> tuple[BundlePath, ...]:
     return bundles[answer - 1].folders
 
 
-def image_policies(
-    files: tuple[str, ...], notation_files: tuple[str, ...], trusted_root: str | None
-) -> tuple[ImagePolicy, ...]:
-    """The policies of ``--policy`` and of ``--notation-policy``, with their keys and certificates.
+@frozen
+class PolicyFlags:
+    """The values of the flags for policies, by their names in the command."""
 
-    Raises:
-        Misuse: A file is no valid policy, a key or certificate cannot be read, or a trusted root has no policy.
-    """
-    if trusted_root is not None and not files:
-        raise Misuse("a trusted root needs --policy FILE", subject=f"--trusted-root {trusted_root}")
-    return (
-        *(bundler.read_policy(file, trusted_root=trusted_root) for file in files),
-        *(bundler.read_notation_policy(file) for file in notation_files),
-    )
+    policies: tuple[str, ...]
+    notation_policies: tuple[str, ...]
+    trusted_root: str | None
+
+    def read(self) -> tuple[ImagePolicy, ...]:
+        """The policies of ``--policy`` and of ``--notation-policy``, with their keys and certificates.
+
+        Raises:
+            Misuse: A file is no valid policy, a key or certificate cannot be read, or a trusted root has no policy.
+        """
+        if self.trusted_root is not None and not self.policies:
+            raise Misuse("a trusted root needs --policy FILE", subject=f"--trusted-root {self.trusted_root}")
+        return (
+            *(bundler.read_policy(file, trusted_root=self.trusted_root) for file in self.policies),
+            *(bundler.read_notation_policy(file) for file in self.notation_policies),
+        )
+
+
+policy_options = collected("policies", PolicyFlags, (_policy_option, _notation_policy_option, _trusted_root_option))
+"""Gives a command the flags for policies. It gets them in one argument, ``policies``."""
 
 
 def network(

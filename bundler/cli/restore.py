@@ -96,8 +96,7 @@ def restore(
     plain_http: tuple[str, ...],
     cacert: str | None,
     dry_run: bool,
-    report: str | None,
-    report_language: str | None,
+    reporting: with_report.Reporting,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -114,7 +113,7 @@ def restore(
     options.check_stdin(password_stdin, passphrase_file, key_passphrase_file, admin_credentials)
     if receipt_key and dry_run:
         raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
-    reporting = with_report.Reporting.of(report, report_language)
+    reporting.check()
     parsed = bundler.parse_target(target)
     key = options.receipt_key(receipt_key, key_passphrase_file)
     registries = options.registries_of((parsed,))

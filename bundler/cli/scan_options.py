@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.collected import collected
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
     from bundler import ScanGate, Severity
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _AGE = re.compile(r"([1-9]\d{0,5})([hdw])", re.ASCII)
 _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -57,48 +56,52 @@ _GATE = (
 )
 
 
-def gate_options(command: _Command) -> _Command:
-    """Adds the flags of the scan gate to a command: ``scanners``, ``max_severity`` and so on."""
-    for option in reversed(_GATE):
-        command = option(command)
-    return command
+@frozen
+class GateFlags:
+    """The values of the flags of the scan gate, by their names in the command."""
 
+    scanners: tuple[str, ...]
+    max_severity: str | None
+    scan_age: str | None
+    records: tuple[str, ...]
+    scan_trust: tuple[str, ...]
 
-def gate(
-    scanners: tuple[str, ...],
-    max_severity: str | None,
-    scan_age: str | None,
-    records: tuple[str, ...],
-    scan_trust: tuple[str, ...],
-) -> ScanGate | None:
-    """The demand of ``--require-scan``; None without it.
+    def gate(self) -> ScanGate | None:
+        """The demand of ``--require-scan``; None without it.
 
-    Raises:
-        Misuse: A value is not valid, or another flag of the gate was given without it.
-    """
-    names = tuple(name.strip() for given in scanners for name in given.split(",") if name.strip())
-    if not names:
+        Raises:
+            Misuse: A value is not valid, or another flag of the gate was given without it.
+        """
+        names = tuple(name.strip() for given in self.scanners for name in given.split(",") if name.strip())
+        if not names:
+            self._refuse_others()
+            return None
+        return bundler.ScanGate(
+            scanners=names,
+            max_severity=severity(self.max_severity),
+            most_seconds=_seconds(self.scan_age) if self.scan_age else None,
+            records=options.paths(self.records),
+            trust=options.paths(self.scan_trust),
+        )
+
+    def _refuse_others(self) -> None:
         others = {
-            "--max-severity": max_severity,
-            "--scan-age": scan_age,
-            "--scan-record": records,
-            "--scan-trust": scan_trust,
+            "--max-severity": self.max_severity,
+            "--scan-age": self.scan_age,
+            "--scan-record": self.records,
+            "--scan-trust": self.scan_trust,
         }
         alone = [flag for flag, value in others.items() if value]
-        if alone or scanners:
+        if alone or self.scanners:
             raise Misuse(
                 "the name of a scanner is missing",
                 subject=alone[0] if alone else "--require-scan",
                 hint="name the scanners that must have passed the bundle: --require-scan clamav",
             )
-        return None
-    return bundler.ScanGate(
-        scanners=names,
-        max_severity=severity(max_severity),
-        most_seconds=_seconds(scan_age) if scan_age else None,
-        records=options.paths(records),
-        trust=options.paths(scan_trust),
-    )
+
+
+gate_options = collected("scans", GateFlags, _GATE)
+"""Gives a command the flags of the scan gate. It gets them in one argument, ``scans``."""
 
 
 def severity(given: str | None) -> Severity:

@@ -42,8 +42,7 @@ def status(
     plain_http: tuple[str, ...],
     cacert: str | None,
     rate_text: str | None,
-    report: str | None,
-    report_language: str | None,
+    reporting: with_report.Reporting,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -58,7 +57,7 @@ def status(
     """
     from bundler.views import documents, standing_report
 
-    reporting = with_report.Reporting.of(report, report_language)
+    reporting.check()
     login = None
     if username or password_stdin:
         places = [each for each in subjects if not os.path.exists(each)]

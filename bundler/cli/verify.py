@@ -36,9 +36,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.wait_option
 @target_options.need_key_option
 @options.key_passphrase_file_option
-@options.policy_option
-@options.notation_policy_option
-@options.trusted_root_option
+@options.policy_options
 @scan_options.gate_options
 @options.bundle_passphrase_file_option
 @options.scratch_option
@@ -59,18 +57,11 @@ def verify(
     wait: bool,
     need_key: str | None,
     key_passphrase_file: str | None,
-    policies: tuple[str, ...],
-    notation_policies: tuple[str, ...],
-    trusted_root: str | None,
-    scanners: tuple[str, ...],
-    max_severity: str | None,
-    scan_age: str | None,
-    records: tuple[str, ...],
-    scan_trust: tuple[str, ...],
+    policies: options.PolicyFlags,
+    scans: scan_options.GateFlags,
     passphrase_file: str | None,
     scratch: str | None,
-    report: str | None,
-    report_language: str | None,
+    reporting: with_report.Reporting,
     jobs: int | None,
     quiet: bool,
     verbose: bool,
@@ -92,11 +83,11 @@ def verify(
             "--insecure-no-signature": insecure_no_signature,
             "--need": need is not None,
             "--wait": wait,
-            "--policy": bool(policies),
-            "--notation-policy": bool(notation_policies),
-            "--trusted-root": trusted_root is not None,
-            "--require-scan": bool(scanners),
-            "--report": report is not None,
+            "--policy": bool(policies.policies),
+            "--notation-policy": bool(policies.notation_policies),
+            "--trusted-root": policies.trusted_root is not None,
+            "--require-scan": bool(scans.scanners),
+            "--report": reporting.report is not None,
             "--shard": shard_text is not None,
         },
     )
@@ -111,9 +102,9 @@ def verify(
     options.check_stdin(False, passphrase_file, key_passphrase_file)
     if need_key and need is None:
         raise Misuse("--need-key signs a need-list", hint="give its file: --need FILE")
-    if report and shard_text:
+    if reporting.report and shard_text:
         raise Misuse("a report is of the whole bundle; leave out --report or --shard")
-    reporting = with_report.Reporting.of(report, report_language)
+    reporting.check()
     request = bundler.VerifyRequest(
         paths=options.bundle_paths(paths),
         trust=options.paths(trust),
@@ -121,8 +112,8 @@ def verify(
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
-        policies=options.image_policies(policies, notation_policies, trusted_root),
-        scans=scan_options.gate(scanners, max_severity, scan_age, records, scan_trust),
+        policies=policies.read(),
+        scans=scans.gate(),
         shard=options.shard(shard_text),
     )
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet, is_waiting=wait)

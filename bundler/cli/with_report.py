@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import bundler
+from bundler.cli.collected import collected
 from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 
@@ -36,44 +37,41 @@ _report_language_option = click.option(
 )
 
 
-def report_options(command: Command) -> Command:
-    """The flags ``--report`` and ``--report-lang``."""
-    return _report_option(_report_language_option(command))
-
-
 @frozen
 class Reporting:
     """The values of the two flags. Without ``--report`` nothing is written.
 
     Attributes:
-        file: The file of the report; None for none.
-        language: Its language; None for that of the terminal.
+        report: The file of the report; None for none.
+        report_language: Its language; None for that of the terminal.
     """
 
-    file: str | None
-    language: str | None
+    report: str | None
+    report_language: str | None
 
-    @classmethod
-    def of(cls, file: str | None, language: str | None) -> Reporting:
-        """The values, checked before the long work.
+    def check(self) -> None:
+        """Checks the values before the long work.
 
         Raises:
             Misuse: The report cannot be written there, the language is unknown, or there is no report for it.
         """
-        if file is not None:
-            bundler.check_report(Path(file), language or "")
-        elif language is not None:
+        if self.report is not None:
+            bundler.check_report(Path(self.report), self.report_language or "")
+        elif self.report_language is not None:
             raise Misuse("--report-lang is the language of a report", hint="give its file: --report FILE")
-        return cls(file, language)
 
     def add(
         self, result: Reportable, lines: list[str], document: Mapping[str, Any]
     ) -> tuple[list[str], dict[str, Any]]:
         """Writes the report, and adds it to the lines and the document of a command."""
-        if self.file is None:
+        if self.report is None:
             return lines, dict(document)
         from bundler.views import report_report
 
-        written = bundler.write_report(result, Path(self.file), self.language or "")
+        written = bundler.write_report(result, Path(self.report), self.report_language or "")
         about = report_report.report_document(written)
         return [*lines, *([""] if lines else []), *report_report.report_lines(written)], {**document, "report": about}
+
+
+report_options = collected("reporting", Reporting, (_report_option, _report_language_option))
+"""Gives a command ``--report`` and ``--report-lang``. It gets them in one argument, ``reporting``."""

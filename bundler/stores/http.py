@@ -219,7 +219,7 @@ class HttpClient:
         except (HTTPError, ValueError) as error:
             raise Misuse("the proxy's address is not valid", hint=_PROXY) from error
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
-        self._own: tuple[str, urllib3.HTTPConnectionPool] | None = None
+        self._origin: tuple[str, urllib3.HTTPConnectionPool] | None = None
         """The first origin that was asked without a proxy, with a slash at its end, and the connections to it."""
 
     def request(
@@ -316,10 +316,10 @@ class HttpClient:
         A pool manager parses each URL again, which costs as much as the answer to a small request. So the pool of one
         origin is kept. Of the other origins the manager keeps the latest few: a server may redirect to any number.
         """
-        if self._own is None and self._pools.proxy is None and (found := _ORIGIN.match(url)):
-            self._own = found[0], self._pools.connection_from_url(found[0])
-        if self._own is not None and url.startswith(self._own[0]):
-            return self._own[1], url[len(self._own[0]) - 1 :]
+        if self._origin is None and self._pools.proxy is None and (found := _ORIGIN.match(url)):
+            self._origin = found[0], self._pools.connection_from_url(found[0])
+        if self._origin is not None and url.startswith(self._origin[0]):
+            return self._origin[1], url[len(self._origin[0]) - 1 :]
         return self._pools, url
 
 
