@@ -11,18 +11,15 @@ from pathlib import Path
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import PRUNE_RECEIPTS, RECEIPT_BYTES
-from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.retention.imported import Digests, ImportedBundle, imported_bundle, joined
 from bundler.errors import Misuse, Refused
 from bundler.importing.receipt_file import earlier_folders
+from bundler.importing.receipt_heads import IMPORT, may_be_receipt
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
 from bundler.system.files import is_own, read_with_facts
 from bundler.texts import text
-
-_RECEIPT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.receipt/')
-_HEAD_BYTES = 4096
 
 
 @frozen
@@ -106,14 +103,7 @@ def _bounded(found: list[Path], folder: Path) -> list[Path]:
 
 
 def _is_receipt(path: Path) -> bool:
-    """True if a file begins like a receipt. An empty one reserves the name of a receipt that is not written yet."""
-    try:
-        if not path.is_file():
-            return False  # opening a pipe would wait for a writer
-        with path.open("rb") as file:
-            return _RECEIPT.match(file.read(_HEAD_BYTES)) is not None
-    except OSError:
-        return True  # reading it says why it cannot be read
+    return may_be_receipt(path, (IMPORT,))
 
 
 def own_content(path: Path) -> bytes:

@@ -18,6 +18,7 @@ from bundler.core.receipt_summary import ReceiptState, ReceiptSummary, summary_o
 from bundler.core.retention.receipt import parse_prune_receipt
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.importing.receipt_file import earlier_folders
+from bundler.importing.receipt_heads import IMPORT, PRUNE, may_be_receipt
 from bundler.standing.receipts import FINISHED, Receipts
 from bundler.system.files import is_own
 from bundler.system.places import prunes_folder
@@ -25,7 +26,6 @@ from bundler.system.request_fields import Request
 from bundler.texts import text
 
 _PRUNE = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
-_RECEIPT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.(prune-)?receipt/')
 _HEAD_BYTES = 4096
 PATTERNS = (FINISHED, f"{FINISHED}.{UNFINISHED}*")
 """The names of receipts, also of runs that did not end."""
@@ -157,14 +157,8 @@ def last_receipt(
 
 
 def is_receipt(path: Path) -> bool:
-    """True if a file begins like a receipt. An empty one reserves the name of a receipt that is not written yet."""
-    try:
-        if not path.is_file():
-            return False  # opening a pipe would wait for a writer, and the folder may be on a stranger's medium
-        with path.open("rb") as file:
-            return _RECEIPT.match(file.read(_HEAD_BYTES)) is not None
-    except OSError:
-        return True  # reading it says why it cannot be read
+    """True if a file may be the receipt of an import or of a prune."""
+    return may_be_receipt(path, (IMPORT, PRUNE))
 
 
 def _moment(each: ListedReceipt) -> tuple[int, int]:

@@ -274,10 +274,11 @@ def test_no_manifest_is_pushed_from_a_receipt_that_another_person_could_have_wri
 def test_a_receipt_that_cannot_be_read_stops_it(here, registry):
     folder = Path(os.environ["HOME"]) / ".local/state/bundler/receipts"
     folder.mkdir(parents=True)
-    (folder / "20261101T000000Z-platform.json").write_text('{"document": "bundler.receipt/1"}')
     (folder / "notes.json").write_text("{}")
     os.mkfifo(folder / "pipe.json")
-    assert here("prune", registry.host, "--keep-bundles", 1, "--dry-run").code == 4
+    for damaged in ('{"document": "bundler.receipt/1"}', '{"docu\0ent": "bundler.receipt/1"}'):
+        (folder / "20261101T000000Z-platform.json").write_text(damaged)
+        assert here("prune", registry.host, "--keep-bundles", 1, "--dry-run").code == 4
     (folder / "20261101T000000Z-platform.json").unlink()
     assert here("prune", registry.host, "--keep-bundles", 1, "--dry-run").code == 0
 

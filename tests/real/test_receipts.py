@@ -247,9 +247,10 @@ def test_a_last_receipt_that_is_doubtful_is_not_acted_on(here, bring, keys, tmp_
     assert here(*last, "--insecure-no-signature").code == 8
     receipt.chmod(0o644)
     broken = state / "20990101T000000Z-x.json"
-    broken.write_text('{"document": "bundler.receipt/1"}')
-    ran = here(*last, "--insecure-no-signature")
-    assert (ran.code, str(broken) in ran.err) == (4, True)
+    for damaged in ('{"document": "bundler.receipt/1"}', '{"docu\0ent": "bundler.receipt/1"}'):
+        broken.write_text(damaged)
+        ran = here(*last, "--insecure-no-signature")
+        assert (ran.code, str(broken) in ran.err) == (4, True)
     broken.unlink()
     assert here(*last, "--to", "registry.internal", "--insecure-no-signature").code == 2
     assert here(*last, "--to", f"oci:{tmp_path}/layout", "--insecure-no-signature").code == 2

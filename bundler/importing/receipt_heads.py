@@ -1,0 +1,38 @@
+"""Tells receipts from the other files of a folder by the first bytes of a file, and by its name.
+
+The first bytes alone do not tell: those of a damaged receipt, or of one that another program has written again, are
+different. A receipt that nobody misses is dangerous: ``prune`` removes the images that it protects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from bundler.core.patterns import lazy_pattern
+
+IMPORT, PRUNE = "receipt", "prune-receipt"
+"""The documents that are receipts of imports and of prunes."""
+
+_DOCUMENT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.([a-z-]+)/')
+_OWN_NAME = lazy_pattern(r"\d{8}T\d{6}Z-.+\.json(?:\..*)?")
+"""The names of receipts in the state folder: of imports by `bundler.importing.receipt_file`, and of prunes."""
+_HEAD_BYTES = 4096
+
+
+def may_be_receipt(path: Path, documents: Collection[str]) -> bool:
+    """True if a file begins like one of some receipts, or has the name of a receipt and begins like nothing of ours.
+
+    An empty file reserves the name of a receipt that is not written yet.
+    """
+    try:
+        if not path.is_file():
+            return False  # opening a pipe would wait for a writer, and the folder may be on a stranger's medium
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return True  # reading it says why it cannot be read
+    document = _DOCUMENT.match(head)
+    if document is None:
+        return bool(head) and _OWN_NAME.fullmatch(path.name) is not None
+    return document[1].decode() in documents
