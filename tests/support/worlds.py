@@ -564,9 +564,10 @@ PAGES: dict[str, Page] = {
         folders=in_bundle("/media/stick/platform", "par2"),
     ),
     "docs/performance.md": Page(
-        left_out=dict.fromkeys(
-            ("scripts/bench", "scripts/scale"), "takes minutes; tests/test_bench.py parses it, and runs its parts"
-        )
+        left_out={
+            "scripts/bench": "takes minutes; tests/test_bench.py parses it, and runs its parts",
+            "scripts/scale": "takes half an hour; no test runs it",
+        }
     ),
     "docs/mirrors.md": Page(fronts={"harbor.internal": preheats, "dragonfly.internal": dragonfly}),
     "docs/prune.md": Page(
