@@ -17,7 +17,7 @@ from bundler.core.image_list import Entry
 from bundler.core.inventory import NotListed
 from bundler.core.location import REGISTRY, RegistryPlace
 from bundler.core.receipt import Receipt
-from bundler.core.reference import Reference
+from bundler.core.reference import Reference, one_spelling
 from bundler.core.whole_registry import AttachingTag, digest_name, roots_of
 from bundler.errors import BundlerError, Misuse
 from bundler.inventories.kept import kept_documents
@@ -178,7 +178,7 @@ def named_by_receipts(
                 continue
             for image in target.images:
                 name = _name_of(image.name)
-                if name is None or name.registry != place.registry:
+                if name is None or one_spelling(name.registry) != one_spelling(place.registry):
                     continue
                 if image.is_done and is_below(name.repository, place.prefix):
                     found.setdefault(name.repository, set()).add(Digest.parse(image.digest))

@@ -20,7 +20,7 @@ from bundler.core.mirrors.table import MIRROR_KINDS, mirror_files
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.policies import KEEP
 from bundler.core.receipt import Receipt, ReceiptTarget
-from bundler.core.reference import Reference, is_loopback
+from bundler.core.reference import Reference, is_loopback, one_spelling
 from bundler.core.s3_path import S3Path
 from bundler.core.statement import Statement
 from bundler.errors import EXIT_PARTIAL, BundlerError, Damaged, LocalStorage, Misuse
@@ -223,7 +223,7 @@ def _of_receipt(receipt: Receipt, request: MirrorsRequest) -> tuple[str, list[Pl
 def _is_at(target: ReceiptTarget, wanted: RegistryPlace) -> bool:
     """True if a target is the wanted registry, and below the wanted prefix."""
     registry, _, prefix = target.target.partition("/")
-    return registry == wanted.registry and is_below(prefix, wanted.prefix)
+    return one_spelling(registry) == one_spelling(wanted.registry) and is_below(prefix, wanted.prefix)
 
 
 def _of_bundle(manifest: BundleManifest, request: MirrorsRequest) -> tuple[str, list[PlacedImage]]:

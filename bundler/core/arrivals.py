@@ -6,15 +6,16 @@ A receipt is a statement about the past. The newest one that names a tag decides
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from bundler.core.attachments import fallback_tag
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.given_repositories import is_below
 from bundler.core.location import REGISTRY
 from bundler.core.moments import seconds_of
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
-from bundler.core.reference import Reference
+from bundler.core.reference import Reference, one_spelling
 from bundler.core.shard import Shard
 
 IN_PLACE = frozenset({"pushed", "present"})
@@ -116,7 +117,11 @@ def arrivals(receipts: Iterable[Receipt], place: str = "") -> Arrivals:
 
 def is_within(repository: str, place: str) -> bool:
     """True if a repository HOST/PATH is at a place HOST or HOST/PREFIX, or the place is empty."""
-    return not place or repository == place or repository.startswith(f"{place}/")
+    if not place:
+        return True
+    registry, _, path = repository.partition("/")
+    wanted, _, prefix = place.partition("/")
+    return one_spelling(registry) == one_spelling(wanted) and is_below(path, prefix)
 
 
 class _Read:
@@ -124,6 +129,7 @@ class _Read:
 
     def __init__(self, place: str) -> None:
         self._place = place
+        self._registry = place.partition("/")[0]  # names get its spelling
         self._tags: dict[str, dict[str, ArrivedTag]] = {}
         self._attachment_tags: dict[str, set[str]] = {}
         self._blobs: dict[str, int] = {}
@@ -167,7 +173,8 @@ class _Read:
             if image.outcome in IN_PLACE:
                 name = Reference.parse(image.name)
                 if is_within(name.name, self._place):
-                    yield image, name
+                    registry = self._registry or name.registry
+                    yield image, name if name.registry == registry else replace(name, registry=registry)
 
     def _numbers(self, receipt: Receipt, image: ReceiptImage, repository: str) -> Iterator[int]:
         for number in image.blobs:

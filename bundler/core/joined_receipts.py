@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.receipt_attachments import UNFINISHED, better_attached, finished_attached
-from bundler.core.reference import Reference
+from bundler.core.reference import Reference, one_spelling
 from bundler.core.shard import Shard
 from bundler.errors import Damaged, Incomplete, Misuse
 from bundler.texts import some, text
@@ -119,7 +119,7 @@ def places_of_blobs(receipts: Iterable[Receipt], registry: str) -> dict[str, Ref
         for target in receipt.targets:
             for image in target.images if target.kind == "registry" else ():
                 name = Reference.parse(image.name)
-                if image.outcome in ("pushed", "present") and name.registry == registry:
+                if image.outcome in ("pushed", "present") and one_spelling(name.registry) == one_spelling(registry):
                     for number in image.blobs:
                         if number < len(receipt.blobs):
                             found.setdefault(receipt.blobs[number], name)

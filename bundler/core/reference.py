@@ -124,6 +124,12 @@ def is_registry(text: str) -> bool:
     return bool(_REGISTRY.fullmatch(text)) and _port_is_valid(text) and _address_is_valid(text)
 
 
+@lru_cache(maxsize=64)
+def one_spelling(registry: str) -> str:
+    """The same text for every spelling of a registry: the host in small letters, without the port of HTTPS."""
+    return registry.lower().removesuffix(":443")
+
+
 def is_repository(text: str) -> bool:
     """True if a text is a repository's path."""
     return bool(_REPOSITORY.fullmatch(text)) and len(text) <= NAME_CHARACTERS

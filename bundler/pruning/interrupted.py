@@ -14,6 +14,7 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.receipt_attachments import UNFINISHED as FILE_ENDING
+from bundler.core.reference import one_spelling
 from bundler.core.retention.receipt import (
     FAILED,
     LEFT,
@@ -48,7 +49,7 @@ def read_unfinished(registry: str) -> tuple[tuple[Path, PruneReceipt], ...]:
     found = sorted(folder.glob(f"*.json.{FILE_ENDING}")) if folder is not None and folder.is_dir() else []
     found = [path for path in found if not receipt_file.is_finished(path)]
     receipts = [(path, parse_prune_receipt(own_content(path), what=str(path))) for path in found]
-    return tuple((path, receipt) for path, receipt in receipts if receipt.registry == registry)
+    return tuple((path, receipt) for path, receipt in receipts if one_spelling(receipt.registry) == one_spelling(registry))
 
 
 def leftovers_of(unfinished: Sequence[tuple[Path, PruneReceipt]]) -> Iterator[tuple[str, Digest]]:

@@ -16,6 +16,7 @@ from bundler.core.reference import (
     is_registry,
     is_repository,
     names_registry,
+    one_spelling,
     without_password,
 )
 from bundler.errors import Misuse
@@ -80,7 +81,7 @@ class RegistryTarget(TargetLocation):
     @property
     def identity(self) -> str:
         """The host in small letters, without the port of HTTPS."""
-        return str(replace(self, registry=self.registry.lower().removesuffix(":443")))
+        return str(replace(self, registry=one_spelling(self.registry)))
 
     @property
     def kind(self) -> str:

@@ -9,7 +9,7 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, ReceiptImage
-from bundler.core.reference import Reference
+from bundler.core.reference import Reference, one_spelling
 
 Place = tuple[str, str]
 """A repository of the registry, and a tag or digest there."""
@@ -137,7 +137,7 @@ def _images(receipt: Receipt, registry: str) -> Iterable[tuple[ReceiptImage, Ref
     for target in receipt.targets:
         for image in target.images if target.kind == "registry" else ():
             name = Reference.parse(image.name)
-            if name.registry == registry:
+            if one_spelling(name.registry) == one_spelling(registry):
                 yield image, name
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bundler.core.arrivals import Arrivals, arrivals
+from bundler.core.arrivals import Arrivals, arrivals, is_within
 from bundler.core.attachments import fallback_tag
 from bundler.core.inventory_table import FoundManifest, FoundRepository, Table, table
 from bundler.core.moments import seconds_of
@@ -54,6 +54,15 @@ def here(**tags: dict[str, Manifest]) -> Table:
 
 def stands(content: Table, *receipts: Receipt, place: str = HOST, now: int = NOW) -> Standing:
     return standing_of_registry(place, content, arrivals(receipts, place), now=now)
+
+
+def test_another_spelling_of_the_host_is_the_same_registry():
+    arrived = replace(image("team/a:1"), name="Registry.Example.com:5000/team/a:1")
+    known = arrivals([imported(arrived, target="Registry.Example.com:5000")], f"{HOST}/team")
+    assert list(known.tags) == [f"{HOST}/team/a"]
+    assert is_within("r.example.com:443/team", "R.example.com")
+    assert not is_within("r.example.com:80", "r.example.com")
+    assert not is_within("r.example.com/teams", "r.example.com/team")
 
 
 def test_bytes_of_one_repository_are_its_own_and_those_of_several_are_shared():

@@ -42,6 +42,14 @@ def test_bundles_whose_names_differ_in_the_number_at_the_end_are_of_one_kind(nam
     assert kind_of(receipt(name, 1)) == kind
 
 
+def test_another_spelling_of_the_registry_is_the_same_one() -> None:
+    for host, is_same in (("Registry.Internal:5000", True), ("registry.internal", False)):
+        found = imported_bundle(receipt("platform-1", 1, ("a:1", "a", "pushed"), host=host), HOST, {})
+        assert (found is not None) is is_same
+    port = imported_bundle(receipt("platform-1", 1, ("a:1", "a", "pushed"), host="r.internal:443"), "r.internal", {})
+    assert port is not None
+
+
 def test_a_channel_is_stronger_than_the_name() -> None:
     assert kind_of(replace(receipt("platform-1", 1), series=ReceiptSeries("stable", 3, "first"))) == "stable"
 
