@@ -49,7 +49,9 @@ def read_unfinished(registry: str) -> tuple[tuple[Path, PruneReceipt], ...]:
     found = sorted(folder.glob(f"*.json.{FILE_ENDING}")) if folder is not None and folder.is_dir() else []
     found = [path for path in found if not receipt_file.is_finished(path)]
     receipts = [(path, parse_prune_receipt(own_content(path), what=str(path))) for path in found]
-    return tuple((path, receipt) for path, receipt in receipts if one_spelling(receipt.registry) == one_spelling(registry))
+    return tuple(
+        (path, receipt) for path, receipt in receipts if one_spelling(receipt.registry) == one_spelling(registry)
+    )
 
 
 def leftovers_of(unfinished: Sequence[tuple[Path, PruneReceipt]]) -> Iterator[tuple[str, Digest]]:
