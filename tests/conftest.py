@@ -67,12 +67,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Puts the folders of the tests into memory where there is room; the disk is the slowest part of most tests.
 
     Those of a test that passed are removed at once (``tmp_path_retention_policy``), so little is there at a time.
+    Signals that were ignored before the tests began get their usual meaning.
     """
     if room_in_memory_bytes() >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     os.environ.setdefault("GOGC", GO_GARBAGE_PERCENT)
     if MEASURING:
         config.pluginmanager.register(MEASURING)
+    for number in ENDING:  # a shell starts jobs in the background with SIGINT ignored, and nohup does so with SIGHUP
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     gc.disable()
 
 
