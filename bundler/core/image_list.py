@@ -22,6 +22,7 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import LIST_ERRORS
 from bundler.core.list_line import parse_line
 from bundler.core.location import Container, Location
+from bundler.core.name_patterns import tag_pattern
 from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference, is_registry, names_registry
@@ -43,7 +44,6 @@ _TAG_KEYS = ("match", "except", "semver", "newest", "by", "since")
 _PATTERN = lazy_pattern(r"[*?\[]")
 _REPOSITORY_PATTERN = lazy_pattern(r"[a-z0-9*?\[\]!._/-]{1,255}")
 _NEWEST_AT_MOST = 10_000
-_PATTERN_CHARACTERS = 128
 _YAML = lazy_pattern(
     rf"---|%YAML|\{{|\[(?![0-9A-Fa-f:.]*\](?::\d+)?/)|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$)"
 )
@@ -433,10 +433,7 @@ class _YamlList:
         return tuple(pattern for pattern in found if pattern is not None)
 
     def _pattern(self, node: Node) -> str:
-        pattern = self._yaml.text(node)
-        if not pattern or len(pattern) > _PATTERN_CHARACTERS:
-            raise Misuse("not a pattern of tags", subject=repr(pattern[:80]), hint="write for example 1.*")
-        return pattern
+        return tag_pattern(self._yaml.text(node))
 
     def _name(self, node: Node | None) -> str | None:
         if node is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bundler.core.limits import IMAGE_LIST_BYTES
+from bundler.core.name_patterns import repository_pattern, tag_pattern
 from bundler.core.retention.rules import Retention, RetentionRule
 from bundler.core.retention.rules_file import ORDERS, parse_retention
 from bundler.core.tag_choice import TagChoice
@@ -42,12 +43,13 @@ def retention_of(
         repositories: Patterns for the repositories that may change; empty for all.
 
     Raises:
-        Misuse: The order is unknown, or a number is negative.
+        Misuse: The order is unknown, a number is negative, or nothing can fit a pattern.
     """
     if by not in ORDERS:
         raise Misuse.of_field("by", expected="semver, created or pushed", actual=by)
     for field, number, least in (("keep_bundles", keep_bundles, 1), ("keep_last", keep_last, 0)):
         if number is not None and number < least:
             raise Misuse.of_field(field, expected=f"{least} or more", actual=str(number))
+    tags, repositories = tuple(map(tag_pattern, tags)), tuple(map(repository_pattern, repositories))
     rules = () if keep_last is None else (RetentionRule((), TagChoice(match=tags or ("*",)), keep_last, ORDERS[by]),)
     return Retention(keep_bundles, rules, repositories)

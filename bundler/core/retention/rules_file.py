@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from bundler import texts
+from bundler.core.name_patterns import repository_pattern, tag_pattern
 from bundler.core.retention.rules import Retention, RetentionRule
 from bundler.core.several import together
 from bundler.core.strict_yaml import MappingNode, Node, SequenceNode, YamlDocument
@@ -57,7 +59,7 @@ class _Reader:
         return Retention(
             self._yaml.value(top.get("keep-bundles"), _bundles),
             tuple(self._rule(node) for node in (rules.value if isinstance(rules, SequenceNode) else ())),
-            self._texts(top.get("repositories")),
+            self._texts(top.get("repositories"), repository_pattern),
         )
 
     def _rule(self, node: Node) -> RetentionRule:
@@ -71,34 +73,31 @@ class _Reader:
             self._yaml.error(fields["by"], "by: is for keep-last:")
         self._yaml.value(fields.get("keep"), _all)
         choice = TagChoice(
-            match=self._texts(fields.get("tags")) or ("*",),
-            without=self._texts(fields.get("except")),
+            match=self._texts(fields.get("tags"), tag_pattern) or ("*",),
+            without=self._texts(fields.get("except"), tag_pattern),
             versions=self._yaml.value(fields.get("semver"), VersionRange.parse),
         )
         return RetentionRule(
-            self._texts(fields.get("repositories")),
+            self._texts(fields.get("repositories"), repository_pattern),
             choice,
             self._yaml.value(fields.get("keep-last"), _count),
             self._yaml.value(fields.get("by"), _order) or BY_VERSION,
             self._yaml.where(node),
         )
 
-    def _texts(self, node: Node | None) -> tuple[str, ...]:
+    def _texts(self, node: Node | None, pattern: Callable[[str], str]) -> tuple[str, ...]:
         """The patterns of a list, or of a single text."""
         if node is None:
             return ()
         nodes = node.value if isinstance(node, SequenceNode) else [node]
         if not nodes:
             self._yaml.error(node, "an empty list of patterns would match nothing", "leave the key out to match all")
-        found = (self._yaml.collected(each, partial(_pattern, self._yaml, each)) for each in nodes)
+        found = (self._yaml.collected(each, partial(_text, self._yaml, each, pattern)) for each in nodes)
         return tuple(each for each in found if each is not None)
 
 
-def _pattern(yaml: YamlDocument, node: Node) -> str:
-    found = yaml.text(node)
-    if not found or any(character.isspace() for character in found):
-        raise Misuse("not a pattern", subject=repr(found[:80]), hint="write for example team/* or v1.*")
-    return found
+def _text(yaml: YamlDocument, node: Node, pattern: Callable[[str], str]) -> str:
+    return pattern(yaml.text(node))
 
 
 def _count(text: str) -> int:
