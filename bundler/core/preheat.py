@@ -34,10 +34,12 @@ class PreheatService:
         """
         kind, equals, url = given.partition("=")
         if not equals or kind not in PREHEAT_KINDS or not url.startswith(("https://", "http://")):
+            forms = " or ".join(f"{known}=https://HOST[:PORT]" for known in PREHEAT_KINDS)
             raise Misuse(
                 "not a service for a preheat",
                 subject=repr(masked(given[:200])),
-                expected=" or ".join(f"{known}=https://HOST[:PORT]" for known in PREHEAT_KINDS),
+                expected=forms,
+                hint=text("write {expected}", expected=forms),
             )
         return cls(kind, url.rstrip("/"))
 

@@ -104,4 +104,5 @@ def _number(found: dict[str, str], name: str) -> int | None:
 
 
 def _misuse(subject: str, expected: str) -> Misuse:
-    return Misuse("not a rate", subject=f"--rate {subject}", expected=expected)
+    hint = text("write {expected}", expected=expected)
+    return Misuse("not a rate", subject=f"--rate {subject}", expected=expected, hint=hint)

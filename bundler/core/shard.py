@@ -71,7 +71,9 @@ class Shard:
         """
         found = _FORM.fullmatch(given.strip())
         if found is None or not (found[1] or found[3]):
-            raise Misuse("not a shard", subject=given[:40], expected=text("2/8, auto/8 or auto"))
+            forms = text("2/8, auto/8 or auto")
+            hint = text("write {expected}", expected=forms)
+            raise Misuse("not a shard", subject=repr(given[:40]), expected=forms, hint=hint)
         if found[1]:
             return _numbered_by_engine(int(found[3]) if found[3] else None, environment)
         return cls(int(found[2]), int(found[3]))

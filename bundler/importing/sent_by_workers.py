@@ -39,6 +39,7 @@ SHARDS_PER_WORKER = 4
 """A worker that is four times as slow as the others takes one shard while they take four each."""
 
 _ADDRESS = lazy_pattern(r"(?:tcp|tls)://(\[[0-9a-f:.]+\]|[0-9A-Za-z.-]+):[0-9]{1,5}")
+_FORMS = "tls://HOST:PORT, tcp://HOST:PORT"
 
 
 def refuse_undivided(request: ImportRequest) -> None:
@@ -49,7 +50,10 @@ def refuse_undivided(request: ImportRequest) -> None:
     """
     if _ADDRESS.fullmatch(request.dask) is None:
         raise Misuse(
-            "not the address of a scheduler", subject=request.dask, expected="tls://HOST:PORT, tcp://HOST:PORT"
+            "not the address of a scheduler",
+            subject=repr(request.dask),
+            expected=_FORMS,
+            hint=texts.text("write {expected}", expected=_FORMS),
         )
     if request.is_via_daemon or not all(target.kind == REGISTRY for target in request.targets):
         raise Misuse(
