@@ -229,14 +229,15 @@ class _Search:
         self.more += reading.more
 
     def _may_have(self, path: Path) -> bool:
-        """False if a file is no receipt, or cannot have the text. An unreadable one is read again for its error."""
+        """False if a file is no receipt, or cannot have the text. A damaged one is read again for its error."""
         self.run.cancellation.check()
         if not is_receipt(path):
             return False
         self.receipts += 1
         self.run.listener(Moved(1))
         try:
-            return self._wanted.may_be_in(read_bounded(path, RECEIPT_BYTES))
+            content = read_bounded(path, RECEIPT_BYTES)
+            return not content.rstrip().endswith(b"}") or self._wanted.may_be_in(content)
         except (Damaged, Incomplete, LocalStorage):
             return True
 

@@ -311,6 +311,9 @@ def test_a_search_that_finds_nothing_says_so_and_changed_receipts_count_for_noth
     changed = here("search", "team/evil", "--trust", keys[1])
     assert (changed.code, "NOT USED: 1 files" in changed.out) == (1, True)
     assert here("search", "team/evil", receipt, "--trust", keys[1]).code == 5
+    receipt.write_text(receipt.read_text()[:60])
+    cut = here("search", "no-such-image")
+    assert (cut.code, "NOT USED: 1 files" in cut.out) == (1, True)
     (tmp_path / "empty").mkdir()
     os.mkfifo(tmp_path / "empty" / "pipe.json")
     assert here("receipt", "list", tmp_path / "empty").code == 0
