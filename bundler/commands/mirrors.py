@@ -20,7 +20,7 @@ from bundler.core.mirrors.table import MIRROR_KINDS, mirror_files
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.policies import KEEP
 from bundler.core.receipt import Receipt, ReceiptTarget
-from bundler.core.reference import Reference, is_loopback, one_spelling
+from bundler.core.reference import Reference, is_loopback, is_one_of, one_spelling
 from bundler.core.s3_path import S3Path
 from bundler.core.statement import Statement
 from bundler.errors import EXIT_PARTIAL, BundlerError, Damaged, LocalStorage, Misuse
@@ -249,7 +249,7 @@ def _mirror(registry: str, request: MirrorsRequest) -> Mirror:
         authorities = read_given(request.ca_certificate, CERTIFICATES_BYTES)
         if b"-----BEGIN CERTIFICATE-----" not in authorities or not authorities.isascii():
             raise Misuse("not a certificate in PEM format", subject=f"--cacert {request.ca_certificate}")
-    is_plain = registry in request.plain_http or (is_loopback(registry) and not authorities)
+    is_plain = is_one_of(registry, request.plain_http) or (is_loopback(registry) and not authorities)
     return Mirror(registry, is_plain, authorities)
 
 

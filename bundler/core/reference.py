@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -149,7 +150,12 @@ def is_loopback(registry: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
+
+
+def is_one_of(registry: str, hosts: Iterable[str]) -> bool:
+    """True if a registry is one of some hosts, with the same port. Upper and lower case are the same."""
+    return registry.lower() in map(str.lower, hosts)
 
 
 def host_of(registry: str) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from bundler.core import strict_json
 from bundler.core.limits import JSON_ANSWER_BYTES
-from bundler.core.reference import is_loopback
+from bundler.core.reference import is_loopback, is_one_of
 from bundler.errors import BundlerError, Damaged, Misuse, Refused, Unavailable
 from bundler.pace import Paces
 from bundler.run import Run
@@ -112,7 +112,8 @@ def check_service(url: str, network: NetworkOptions) -> None:
         raise Misuse("not the URL of a service", subject=url, hint="write https://HOST[:PORT]") from error
     if parts.username is not None or parts.query or parts.fragment:
         raise Misuse("the URL of a service has a login, a query or a fragment", hint="write https://HOST[:PORT]")
-    if origin.scheme == "http" and not is_loopback(origin.name) and not origin.names & network.plain_http:
+    is_allowed = is_loopback(origin.name) or any(is_one_of(name, network.plain_http) for name in origin.names)
+    if origin.scheme == "http" and not is_allowed:
         raise Misuse(
             "the service would be asked without TLS",
             subject=url,

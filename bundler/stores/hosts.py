@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATES_BYTES
-from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB, host_of, is_loopback
+from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB, host_of, is_loopback, is_one_of
 from bundler.errors import Misuse
 from bundler.pace import Paces
 from bundler.stores.credentials import Credentials
@@ -72,7 +72,7 @@ def certificates_of(registry: str) -> list[Path]:
 
 def schemes_of(registry: str, options: NetworkOptions) -> tuple[str, ...]:
     """Returns ``https``; ``http`` if the user said so; both, to be tried, for this machine without certificates."""
-    if registry in options.plain_http:
+    if is_one_of(registry, options.plain_http):
         return ("http",)
     if is_loopback(registry) and not options.ca_certificate and not certificates_of(registry):
         return ("http", "https")

@@ -544,8 +544,10 @@ def _origin(url: str) -> str:
 
 
 def _host(url: str) -> str:
+    """Returns host and port of a URL as people write them: an IPv6 address in brackets."""
     parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else str(parts.hostname)
+    return f"{host}:{parts.port}" if parts.port else host
 
 
 def _is_no_http(error: BaseException) -> bool:

@@ -125,6 +125,7 @@ def test_a_password_in_a_reference_is_refused_and_never_repeated(text: str) -> N
         ("localhost:5000", True),
         ("127.0.0.1:5000", True),
         ("127.8.9.1", True),
+        ("LocalHost:5000", True),
         ("[::1]:5000", True),
         ("10.0.0.1:5000", False),
         ("localhost.example.com", False),

@@ -61,6 +61,7 @@ def test_a_registry_is_at_the_address_of_its_name(registry: str, address: str) -
             "localhost:5000", NetworkOptions(ca_certificate=Path("ca.crt")), ("https",), id="TLS where an authority is"
         ),
         pytest.param("a:80", NetworkOptions(frozenset({"a:80"})), ("http",), id="plain HTTP where that was said"),
+        pytest.param("A.corp:80", NetworkOptions(frozenset({"a.Corp:80"})), ("http",), id="also in other letters"),
         pytest.param("a:81", NetworkOptions(frozenset({"a:80"})), ("https",), id="but not at another port"),
         pytest.param("a", NetworkOptions(frozenset({"a:80"})), ("https",), id="nor without the port"),
     ],

@@ -10,7 +10,7 @@ import urllib3
 
 from bundler.errors import Refused
 from bundler.pace import Turn
-from bundler.stores.http import Answer, HttpClient, _registry_words
+from bundler.stores.http import Answer, HttpClient, _host, _registry_words
 from tests.support.tables import each_case
 
 
@@ -147,3 +147,16 @@ def test_a_large_blob_comes_in_large_pieces_and_others_need_less_memory(
     response = urllib3.HTTPResponse(io.BytesIO(b""), preload_content=False, connection=Zeros(size_bytes))  # type: ignore[arg-type]
     answer = Answer(response, "https://a.example/x", "GET")
     assert [len(piece) for piece in answer.pieces()] == piece_bytes
+
+
+@each_case(
+    "url, host",
+    [
+        ("http://[::1]:5000/v2/", "[::1]:5000"),
+        ("https://[2001:db8::1]/v2/", "[2001:db8::1]"),
+        ("https://r.example:5000/v2/", "r.example:5000"),
+        ("https://r.example/v2/", "r.example"),
+    ],
+)
+def test_a_host_is_shown_as_people_write_it(url: str, host: str) -> None:
+    assert _host(url) == host
