@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from bundler.core.reference import Reference
+from bundler.errors import Misuse
 from bundler.texts import text
 
 DOCKER = "docker"
@@ -77,4 +78,19 @@ def fault_in(transport: str, scope: str) -> str | None:
         return None if is_plain else text("not an absolute path without dots")
     if transport in _BY_NAME and "*" in scope and ("*" in scope[1:] or not scope.startswith("*.")):
         return text("a * is valid only at the start, as in *.example.com")
+    if transport == DOCKER and not _can_apply(folded(scope)):
+        return text("no image has such a name; write it in full, as docker.io/library/nginx, without a / at the end")
     return None
+
+
+def _can_apply(scope: str) -> bool:
+    """True if an image can have this name, or be in this namespace or on this host. Else a ``reject`` does nothing."""
+    whole = f"host{scope[1:]}" if scope.startswith("*.") else scope
+    return any(scope in _candidates(name) for name in (whole, f"{whole}/name"))
+
+
+def _candidates(name: str) -> tuple[str, ...]:
+    try:
+        return tuple(candidates(Reference.parse(name)))
+    except Misuse:
+        return ()

@@ -251,6 +251,25 @@ def test_every_transport_of_the_manual_page_is_read(transport, scope):
     assert policy.docker == ({scope: (AcceptAnything(),)} if transport == "docker" else {})
 
 
+@each_case(
+    "scope",
+    ["nginx", "library/nginx", "docker.io/library/", "docker.io/Library/nginx", "index.docker.io/library/nginx",
+     f"docker.io/library/nginx:1@sha256:{'0' * 64}", "docker.io/nginx:a/b", "https://docker.io", "com"],
+)  # fmt: skip
+def test_a_scope_that_no_image_can_have_is_an_error_because_it_would_reject_nothing(scope):
+    with raises(Misuse, code="bad-policy"):
+        parsed({"default": ANYTHING, "transports": {"docker": {scope: REJECT}}})
+
+
+@each_case(
+    "scope",
+    ["docker.io", "docker.io/nginx", "docker.io/library/nginx:1", f"docker.io/library/nginx@sha256:{'0' * 64}",
+     "localhost", "localhost:5000", "LOCALHOST:5000/a/b", "[::1]:5000", "[::1]:5000/a", "*.com", "*.Example.com"],
+)  # fmt: skip
+def test_a_scope_that_an_image_can_have_is_taken(scope):
+    assert len(parsed({"default": ANYTHING, "transports": {"docker": {scope: REJECT}}}).docker) == 1
+
+
 def test_an_error_of_syntax_names_the_line():
     with raises(Misuse) as caught:
         parsed(b'{\n "default": [\n  {"type" "reject"}]}')
