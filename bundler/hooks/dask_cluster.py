@@ -282,7 +282,8 @@ class _Teller:
         elif isinstance(event, Noticed):
             self._tell("noticed", str(event.text))
         elif isinstance(event, Retrying):
-            self._tell("retrying", [event.subject, str(event.error), event.attempt, event.pause_seconds, event.peer])
+            subject = str(event.subject)  # a `Text` is no string of msgpack
+            self._tell("retrying", [subject, str(event.error), event.attempt, event.pause_seconds, event.peer])
 
     def tell_moved(self) -> None:
         """Tells the bytes that were not reported yet."""
