@@ -200,6 +200,27 @@ def check_after_kill(place: Place, ended: Ended) -> None:
         assert _OLD.digest in noted, f"{told}: nobody knows what the tag stood for"
 
 
+def test_a_tag_that_is_there_moves_after_all_new_tags(place):
+    """A new tag brings the root of its image, so only then all images are there."""
+    steps, moved, order = place.fresh(), threading.Event(), []
+
+    def hold_the_new_tag(front: Front, request: BaseHTTPRequestHandler) -> bool:
+        if (request.command, request.path) == ("PUT", "/v2/team/multi/manifests/1"):
+            order.append("new")
+            assert not moved.wait(0.5)
+        elif (request.command, request.path) == ("PUT", "/v2/team/app/manifests/1"):
+            order.append("moved")
+            moved.set()
+        return False
+
+    place.front.faults.append(hold_the_new_tag)
+    try:
+        ended = steps.run()
+    finally:
+        place.front.faults.remove(hold_the_new_tag)
+    assert (ended.code, order) == (0, ["new", "moved"]), ended.err
+
+
 def check_rerun(place: Place, steps: Steps, ended: Ended) -> None:
     """The same command again ends well, and sends nothing again that stands."""
     told = f"killed at step {ended.steps}, {ended.last}"

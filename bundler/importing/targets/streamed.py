@@ -326,18 +326,22 @@ class StreamedTarget(Target):
         is_usual = self.tags_take_manifests and each.image.root.digest.algorithm == "sha256"
         return is_usual and is_new and not waits and not each.open_attachments
 
-    def _step(self, title: str, progress: Progress, work_on: Callable[[ImageSink, ImageResult], None]) -> None:
+    def _step(
+        self,
+        title: str,
+        progress: Progress,
+        work_on: Callable[[ImageSink, ImageResult], None],
+        goes_first: Callable[[ImageResult], bool] = lambda _: True,
+    ) -> None:
         """Works on the open images: different repositories in parallel, the images of one in sequence.
 
         docker-registry rewrites the link of a manifest that is pushed again. An index that is pushed at this moment
-        fails, because its child is missing. So only one thread pushes to a repository.
+        fails, because its child is missing. So only one thread pushes to a repository. Images that do not go first wait
+        for all that do.
         """
         images = progress.open_images
         if not images:
             return
-        groups: dict[ImageSink, list[ImageResult]] = {}
-        for each in images:
-            groups.setdefault(self.sink_for(each.name), []).append(each)
 
         def work(group: tuple[ImageSink, list[ImageResult]]) -> None:
             sink, members = group
@@ -348,9 +352,20 @@ class StreamedTarget(Target):
                     work_on(sink, each)
                 self._run.listener(Moved(1))
 
+        first: list[ImageResult] = []
+        later: list[ImageResult] = []
+        for each in images:
+            (first if goes_first(each) else later).append(each)
         self._run.listener(PhaseBegan(title, len(images), in_bytes=False))
-        ask_all(list(groups.items()), work, self._run)
+        for part in filter(None, (first, later)):
+            ask_all(self._by_sink(part), work, self._run)
         self._run.listener(PhaseEnded(title))
+
+    def _by_sink(self, images: Iterable[ImageResult]) -> list[tuple[ImageSink, list[ImageResult]]]:
+        groups: dict[ImageSink, list[ImageResult]] = {}
+        for each in images:
+            groups.setdefault(self.sink_for(each.name), []).append(each)
+        return list(groups.items())
 
     def _manifests(self, progress: Progress) -> Manifests:
         return Manifests(self._bundle, progress, self._run, peer=self.name)
@@ -379,7 +394,10 @@ class StreamedTarget(Target):
     # Publish
 
     def publish(self, leg: Leg, tags: TagLog) -> Leg:
-        """Moves the tags, each after one more request for it."""
+        """Moves the tags, each after one more request for it.
+
+        New tags that bring the roots of their images come first: a tag that is there moves when all images are there.
+        """
         progress = Progress(leg)
         with progress.until_ended():
             manifests, attachments = self._manifests(progress), self._attachments(progress)
@@ -388,7 +406,7 @@ class StreamedTarget(Target):
                 """No tag moves before the attachments of its image are listed."""
                 self._tag(tags, progress, manifests, sink, attachments.publish(manifests, tags, sink, each))
 
-            self._step("tagging", progress, publish)
+            self._step("tagging", progress, publish, self._comes_with_its_tag)
             attachments.check_lists()
         return progress.leg()
 
