@@ -24,6 +24,7 @@ from bundler.importing.results import Outcome
 from bundler.importing.targets.layout import IntoLayout
 from bundler.run import RetryPolicy, Run
 from bundler.stores.hosts import NetworkOptions
+from bundler.system.cold_reads import ColdReads
 from bundler.transports.parsing import parse_target
 from tests.support import images
 
@@ -167,3 +168,18 @@ def test_an_import_that_finds_everything_there_writes_its_receipt_once(
         receipt = parse_receipt(path.read_bytes(), what=name)
         found.append((len(written), [each.outcome for target in receipt.targets for each in target.images]))
     assert found == [(1, ["pushed"]), (1, ["present"])]
+
+
+def test_an_import_reads_what_is_not_in_memory_without_the_page_cache(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tries for each piece of a blob; `tests/unit/system/test_cold_reads.py` has the rest."""
+    asked: list[int] = []
+
+    def refused(_self: ColdReads, _file: object, view: memoryview, _offset_bytes: int) -> bool:
+        asked.append(len(view))
+        return False
+
+    monkeypatch.setattr(ColdReads, "read", refused)
+    result = import_bundle(request(bundle, parse_target(f"oci:{tmp_path / 'imported'}")), Run())
+    assert (result.exit_code, bool(asked)) == (0, True)
