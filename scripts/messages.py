@@ -58,7 +58,7 @@ ERROR = {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE, "expected": NAME, "act
 MAKERS_OF_ERRORS = frozenset({"cls", "family", "__init__"})
 """The names that make errors in these modules without naming the class."""
 
-HOMES_OF_ERRORS = ("bundle/seven_zip_container.py", "core/advice.py", "errors.py", "run.py")
+HOMES_OF_ERRORS = ("bundle/seven_zip_container.py", "core/advice/__init__.py", "errors.py", "run.py")
 
 FIELDS = {"message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME}
 """The fields of errors that are set after the error is made."""

@@ -481,6 +481,7 @@ def test_an_import_loads_nothing_for_checks_that_nobody_asked_for():
     loaded = loaded_by(f"import {code}, bundler.transports.registry")
     unasked = ("bundle.needed", "bundle.parity", "core.need_list", "core.policy.", "core.scan.", "keys.judging")
     unasked += ("importing.need", "keys.scan_records", "bundle.scope", "bundle.unreadable", "core.shards", "graph")
+    unasked += ("core.advice.table",)
     assert not [name for name in loaded if name.startswith(tuple(f"bundler.{part}" for part in unasked))]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import bundler
 from bundler import cli
 from bundler.core import image_list, rules_file
-from bundler.core.advice import ADVICE
+from bundler.core.advice.table import ADVICE
 from bundler.core.retention import rules_file as retention
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from bundler.core.advice import ADVICE, OF_EXIT_CODES, Advice
+from bundler.core.advice import Advice
+from bundler.core.advice.table import ADVICE, OF_EXIT_CODES
 from bundler.core.exit_codes import EXIT_CODES, ExitCode
 from bundler.core.frozen import frozen
 from bundler.core.registry_answers import entry_of

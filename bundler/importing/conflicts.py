@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from bundler.core.advice import ADVICE, problem
+from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.policies import REPLACE, SKIP, SUFFIX
@@ -17,16 +17,16 @@ from bundler.texts import counted
 
 @frozen
 class Conflict:
-    """The message for a taken tag: the expected digest or id, and the advice."""
+    """The message for a taken tag: the expected digest or id, and the advice; that of ``tag-taken`` if it is empty."""
 
     message: str = "the tag points to another image at the target"
     expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
-    hint: str = ADVICE["tag-taken"].next_step
+    hint: str = ""
 
     def of(self, each: ImageResult) -> BundlerError:
         """The error for one image."""
         error = problem("tag-taken", subject=str(each.name), expected=self.expected(each), actual=str(each.replaced))
-        return error.but(message=self.message, hint=self.hint)
+        return error.but(message=self.message, hint=self.hint or error.hint)
 
 
 TAKEN = Conflict()

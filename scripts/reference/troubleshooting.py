@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bundler.core.advice import ADVICE, OF_EXIT_CODES, Advice
+from bundler.core.advice import Advice
+from bundler.core.advice.table import ADVICE, OF_EXIT_CODES
 from bundler.core.exit_codes import EXIT_CODES, ExitCode
 from bundler.core.registry_answers import known_answers
 from bundler.views.words import with_placeholders

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.core.advice import ADVICE
+from bundler.core.advice.table import ADVICE
 from tests.support.cluster_tools import place_tools
 from tests.support.images import image, index, layer_tar, packed, platform, simple
 from tests.support.parts import RealRegistry, require

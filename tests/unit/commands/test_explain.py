@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundler.commands.explain import explain
-from bundler.core.advice import ADVICE
+from bundler.core.advice.table import ADVICE
 from bundler.core.exit_codes import EXIT_CODES
 from bundler.core.registry_answers import RegistryAnswer, entry_of
 from bundler.errors import Misuse

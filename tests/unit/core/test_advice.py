@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import bundler
-from bundler.core import advice
-from bundler.core.advice import ADVICE, OF_EXIT_CODES, Advice, problem
+from bundler.core.advice import Advice, problem
+from bundler.core.advice.table import ADVICE, ENTRIES, OF_EXIT_CODES
 from bundler.errors import BundlerError, Refused, Unavailable
 from tests.support.tables import each_case
 
@@ -25,7 +25,7 @@ PARAMETERS = {
     "scanner": "clamav",
     "count": "3",
 }
-ENTRIES = [pytest.param(entry, id=entry.code) for entry in advice._ENTRIES]
+EACH_ENTRY = [pytest.param(entry, id=entry.code) for entry in ENTRIES]
 
 
 def fields(text: str) -> set[str]:
@@ -33,12 +33,12 @@ def fields(text: str) -> set[str]:
 
 
 def test_no_code_refers_to_two_failures() -> None:
-    codes = [entry.code for entry in advice._ENTRIES]
+    codes = [entry.code for entry in ENTRIES]
     assert len(codes) == len(set(codes)) == len(ADVICE)
     assert all(ADVICE[code].code == code for code in codes)
 
 
-@each_case("entry", ENTRIES)
+@each_case("entry", EACH_ENTRY)
 def test_an_entry_can_be_filled_in_with_what_is_known_of_every_failure(entry: Advice) -> None:
     for text in (entry.happened, entry.next_step, entry.explanation):
         assert text.strip() == text != ""
@@ -46,7 +46,7 @@ def test_an_entry_can_be_filled_in_with_what_is_known_of_every_failure(entry: Ad
         assert fields(text) <= set(PARAMETERS)
 
 
-@each_case("entry", ENTRIES)
+@each_case("entry", EACH_ENTRY)
 def test_an_entry_says_what_happened_in_few_words_and_what_to_do_next(entry: Advice) -> None:
     assert entry.happened[0].islower()
     assert not entry.happened.endswith(".")
@@ -56,13 +56,13 @@ def test_an_entry_says_what_happened_in_few_words_and_what_to_do_next(entry: Adv
     assert entry.explanation != entry.next_step
 
 
-@each_case("entry", ENTRIES)
+@each_case("entry", EACH_ENTRY)
 def test_a_code_is_a_word_that_can_be_typed(entry: Advice) -> None:
     assert entry.code == entry.code.lower()
     assert entry.code.replace("-", "").isalpha()
 
 
-@each_case("entry", ENTRIES)
+@each_case("entry", EACH_ENTRY)
 def test_an_error_is_made_from_its_entry(entry: Advice) -> None:
     error = problem(entry.code, subject="it", said="no", expected="a", actual="b", **PARAMETERS)
     assert type(error) is entry.family

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundler import errors
-from bundler.core.advice import ADVICE, OF_EXIT_CODES
+from bundler.core.advice.table import ADVICE, OF_EXIT_CODES
 from bundler.core.exit_codes import EXIT_CODES
 
 

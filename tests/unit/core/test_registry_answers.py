@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from bundler.core import registry_answers
-from bundler.core.advice import ADVICE
+from bundler.core.advice.table import ADVICE
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import BundlerError, Busy, Refused, Unavailable
 from tests.support.tables import each_case

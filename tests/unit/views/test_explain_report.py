@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from bundler.commands.explain import explain
-from bundler.core.advice import ADVICE
+from bundler.core.advice.table import ADVICE
 from bundler.views import documents, explain_report, languages
 from tests.support.tables import each_case
 

@@ -12,7 +12,8 @@ import pytest
 from bundler.commands.checks import Check, State
 from bundler.commands.init import InitResult
 from bundler.commands.registry_checks import checks_of
-from bundler.core.advice import ADVICE, problem
+from bundler.core.advice import problem
+from bundler.core.advice.table import ADVICE
 from bundler.core.retention.rules import RetentionRule
 from bundler.errors import Misuse, Several
 from bundler.texts import counted, joined, some, text
