@@ -169,6 +169,10 @@ class Untrusted(BundlerError):
     kind = "trust"
 
 
+class RefusedByPolicy(Untrusted):
+    """A policy refuses an image."""
+
+
 class Refused(BundlerError):
     """The other side refuses, and will refuse again: not found, denied, policy, quota, conflict."""
 
@@ -212,6 +216,21 @@ class PartsMissing(Refused):
     """The registry takes no manifest before it has all that the manifest needs."""
 
 
+class ContentRefused(Refused):
+    """The registry may refuse a manifest for its content, not for its name, its size, or the user.
+
+    Registries answer 405 or ``UNSUPPORTED`` for what they do not know, as for pushes in a read-only mode.
+    """
+
+
+class NoCatalog(Refused):
+    """The registry does not list its repositories."""
+
+
+class AttachmentMissing(Refused):
+    """The source lists an attachment that cannot be read. The image itself is there."""
+
+
 class Unavailable(BundlerError):
     """The other side could not be reached or failed; it may work later."""
 
@@ -225,6 +244,10 @@ class Unreachable(Unavailable):
 
 class Broken(Unavailable):
     """A connection ended in the middle of a request or of its answer."""
+
+
+class RegistryFailed(Unavailable):
+    """The registry answered that it failed itself."""
 
 
 class Busy(Unavailable):
@@ -276,6 +299,14 @@ class Incomplete(BundlerError):
 
     exit_code = 9
     kind = "incomplete"
+
+
+class HeldElsewhere(Incomplete):
+    """The source does not hold the blob. Something else holds it, which is not here."""
+
+
+class SumsMissing(Incomplete):
+    """A folder has parts of a bundle without the list of its files."""
 
 
 class Interrupted(BundlerError):

@@ -485,6 +485,22 @@ def test_an_import_loads_nothing_for_checks_that_nobody_asked_for():
     assert not [name for name in loaded if name.startswith(tuple(f"bundler.{part}" for part in unasked))]
 
 
+def test_what_is_done_about_an_error_depends_on_its_class_not_on_its_code():
+    """`bundler.errors`: a code is for people and documents. The codes of programs and of table entries are no such."""
+    found = {
+        f"{path}: {ast.unparse(compared)}"
+        for path in MODULES
+        for compared in ast.walk(ast.parse((ROOT / path).read_text("utf-8")))
+        if isinstance(compared, ast.Compare)
+        and any(
+            isinstance(each, ast.Attribute) and each.attr == "code" and not ast.unparse(each).endswith("ended.code")
+            for each in (compared.left, *compared.comparators)
+        )
+    }
+    may = {"core/registry_answers.py", "commands/explain.py", "bundle/restore.py"}
+    assert {each for each in found if each.split(":")[0] not in may} == set()
+
+
 def test_values_are_made_the_quick_way():
     slow = re.compile(r"^ *@dataclass\b", re.MULTILINE)
     found = {str(path) for path in MODULES if slow.search((ROOT / path).read_text("utf-8"))}

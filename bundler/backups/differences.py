@@ -9,10 +9,8 @@ from bundler.core.attachments import fallback_tag
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError
+from bundler.errors import BundlerError, UnknownProject
 from bundler.importing.results import ImageResult, Outcome
-
-_NO_PROJECT = "project-missing"
 
 
 class NameState(str, Enum):
@@ -58,7 +56,7 @@ def difference_of(each: ImageResult) -> Difference:
         return Difference(each.name, NameState.SAME, digest, digest, each.error)
     if each.is_whole or each.is_incomplete:
         return Difference(each.name, NameState.INCOMPLETE, digest, digest, each.error)
-    is_absent = each.error is None or each.error.code == _NO_PROJECT
+    is_absent = each.error is None or isinstance(each.error, UnknownProject)
     return Difference(each.name, NameState.MISSING if is_absent else NameState.UNKNOWN, digest, None, each.error)
 
 

@@ -28,7 +28,7 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import NOT_HELD, FilePart, OpenFile, Passed, Pieces
-from bundler.errors import BundlerError, Damaged, Incomplete
+from bundler.errors import BundlerError, Damaged, HeldElsewhere
 from bundler.system.buffers import new_buffer
 from bundler.system.bundle_paths import BundlePath
 from bundler.texts import some, text
@@ -304,7 +304,7 @@ class Bundle:
         """The reason for which this bundle alone cannot give a blob; None if it can."""
         blob = self._blobs.get(descriptor.digest)
         if blob is None or blob.descriptor.size_bytes != descriptor.size_bytes:
-            return Incomplete("the bundle does not have the blob", subject=str(descriptor.digest), code=NOT_HELD)
+            return HeldElsewhere("the bundle does not have the blob", subject=str(descriptor.digest), code=NOT_HELD)
         if blob.is_left_out:
             return not_held(self.manifest, blob)
         problems = (self.chunks[piece.chunk - 1].problem for piece in blob.stored.pieces)
@@ -463,10 +463,10 @@ class Bundle:
                 header = bytearray()
 
 
-def not_held(manifest: BundleManifest, blob: Blob) -> Incomplete:
+def not_held(manifest: BundleManifest, blob: Blob) -> HeldElsewhere:
     """The error for a blob that a bundle leaves out, and that no other bundle here has."""
     bases = [manifest.bases[place.base].name for place in blob.bases]
-    return Incomplete(
+    return HeldElsewhere(
         "the bundle leaves out a blob, and no bundle that was given has it",
         subject=str(blob.descriptor.digest),
         expected=text("the blob in {bases}", bases=some(bases)),

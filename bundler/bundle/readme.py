@@ -216,7 +216,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL
         parity: The names of its parity files.
     """
     images, chunks, missing = len(manifest.images), len(manifest.chunks), len(manifest.missing)
-    is_refused = any(image.code == "policy" for image in manifest.missing)
+    is_refused = any(image.is_refused for image in manifest.missing)
     loaded = sum(any(variant.config.platform.os == "linux" for variant in image.variants) for image in manifest.images)
     hard = [image for image in manifest.images if _is_beyond_skopeo(manifest, image)]
     values = {

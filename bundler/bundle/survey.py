@@ -16,7 +16,7 @@ from bundler.core.bundle_name import PARTIAL
 from bundler.core.frozen import frozen
 from bundler.core.limits import MEDIUM_FOLDERS, SUMS_BYTES
 from bundler.core.s3_path import S3Path
-from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several
+from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, SumsMissing
 from bundler.system.bundle_paths import BundlePath
 from bundler.system.files import is_there
 from bundler.texts import text
@@ -229,7 +229,7 @@ def _explain_absence(paths: Sequence[BundlePath], skipped: Sequence[BundlerError
             if isinstance(path, S3Path):
                 raise _unfinished(path)  # SHA256SUMS is written last there
             hint = text("copy {file} and its .sig files here", file=roles.SUMS.file)
-            raise Incomplete(
+            raise SumsMissing(
                 text("{file} is missing", file=roles.SUMS.file), subject=str(path), hint=hint, code="incomplete"
             )
     absent = Misuse(

@@ -108,7 +108,7 @@ class FilePart:
 
 
 NOT_HELD = "base-missing"
-"""The code of errors about blobs that a source does not hold, and that something else has which is not here."""
+"""The code of `HeldElsewhere`."""
 
 
 class BlobsInFiles(SourceOfCopies, Protocol):
@@ -121,7 +121,7 @@ class BlobsInFiles(SourceOfCopies, Protocol):
     def problem_of(self, descriptor: Descriptor) -> BundlerError | None:
         """The reason for which a blob cannot be read from the files that are here; None if it can.
 
-        The code of the reason is `NOT_HELD` if no other file of this source would help.
+        The reason is a `HeldElsewhere` if no other file of this source would help.
         """
 
     def file_parts(self, descriptor: Descriptor) -> tuple[FilePart, ...]:

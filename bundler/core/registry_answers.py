@@ -60,6 +60,11 @@ _STATUS = {
     507: "target-disk-full",
 }
 
+_OF_NOTHING = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"})
+"""Quay answers them with 400."""
+_OF_UNKNOWN_ALGORITHMS = frozenset({"DIGEST_INVALID", "UNSUPPORTED"})
+"""The answers of registries to digests with an unknown algorithm; the first is distribution's."""
+
 _NO_PUSH_STATUS = frozenset({401, 403, 404, 405, 429, 503})
 _NO_PUSH = frozenset({
     "project-missing", "name-unknown", "name-refused", "proxy-page", "no-registry", "registry-read-only",
@@ -102,6 +107,16 @@ class RegistryAnswer:
     def doubts_digest(self) -> bool:
         """True if it reports that the bytes do not match the digest."""
         return self.code == "DIGEST_INVALID"
+
+    @property
+    def may_lack_algorithm(self) -> bool:
+        """True if it may mean that the registry does not know the algorithm of a digest."""
+        return self.code in _OF_UNKNOWN_ALGORITHMS
+
+    @property
+    def is_of_nothing(self) -> bool:
+        """True if a registry with the referrers API does not know the repository or the subject."""
+        return self.code in _OF_NOTHING
 
     def refuses_every_push(self, repository: str) -> bool:
         """True if it means that no push to the repository can succeed."""

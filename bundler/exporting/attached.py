@@ -22,7 +22,16 @@ from bundler.core.limits import ATTACHMENT_DEPTH, ATTACHMENT_MANIFESTS_BYTES, AT
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedAttachment, ResolvedImage
 from bundler.core.protocols import ImageSource
-from bundler.errors import BundlerError, Damaged, Denied, Interrupted, NotFound, Refused, UnknownProject
+from bundler.errors import (
+    AttachmentMissing,
+    BundlerError,
+    Damaged,
+    Denied,
+    Interrupted,
+    NotFound,
+    Refused,
+    UnknownProject,
+)
 from bundler.graph import ReadBlob, follow
 from bundler.texts import text
 
@@ -31,7 +40,6 @@ NOT_CHOSEN, NEW_INDEX, NOT_ASKED, GONE = "not-chosen", "new-index", "not-asked",
 one; because the source does not say which there are, and none are wanted; because the source lists them and does not
 give them."""
 
-_MISSING = "attachment-missing"
 _REMARKS = 5
 """Remarks about one image: a source that lists wrong attachments lists many."""
 
@@ -178,9 +186,7 @@ class _Search:
     def _take_attestation(self, subject: Digest, found: FoundAttachment) -> None:
         try:
             _, stated = self._read(subject, found)
-        except Refused as error:
-            if error.code != _MISSING:
-                raise
+        except AttachmentMissing:
             # As in an index that is carried: some tools copy images without their attestations.
             self._remark(
                 text(
@@ -230,9 +236,8 @@ class _Search:
         """Reads an attachment and notes it; None if it is not carried."""
         try:
             attachment, stated = self._read(subject, found)
-        except (Refused, Damaged) as error:
-            is_gone = error.code == _MISSING or isinstance(error, Damaged)
-            if not self.skips_gone or not is_gone:
+        except (AttachmentMissing, Damaged):
+            if not self.skips_gone:
                 raise
             self._left[GONE, found.kind] += 1
             return None
@@ -311,7 +316,7 @@ class _Search:
 
     def _unreadable(self, found: FoundAttachment, error: BundlerError) -> BundlerError:
         # Not of the family of missing images: the image is there, and --skip-missing must not leave it out.
-        return problem(_MISSING, subject=f"{self._name} ({found.name})", said=str(error.message))
+        return problem("attachment-missing", subject=f"{self._name} ({found.name})", said=str(error.message))
 
     def _too_deep(self, found: FoundAttachment) -> Refused:
         return Refused(

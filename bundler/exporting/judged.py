@@ -16,9 +16,9 @@ from bundler.core.limits import VERDICTS
 from bundler.core.manifest import MissingImage
 from bundler.core.oci import Descriptor
 from bundler.core.policy import Attached, PolicyVerdict, SignedImage, refused
-from bundler.errors import BundlerError, Damaged, Misuse, Several
+from bundler.errors import BundlerError, Damaged, Misuse, RefusedByPolicy, Several
 from bundler.exporting.blob_index import FoundImage
-from bundler.exporting.missing_images import REFUSED, missing_image
+from bundler.exporting.missing_images import missing_image
 from bundler.exporting.resolved import Resolved, read_small
 from bundler.run import retrying
 from bundler.texts import text
@@ -94,7 +94,7 @@ def _skipped(failed: Mapping[Entry, BundlerError], total: int, *, skips: bool) -
     Raises:
         Several: A failure is no refusal, or the run does not go without refused images, or no other image is left.
     """
-    is_verdict = all(error.code == REFUSED for error in failed.values())
+    is_verdict = all(isinstance(error, RefusedByPolicy) for error in failed.values())
     if skips and is_verdict and len(failed) < total:
         return {
             entry: replace(missing_image(entry, error), reason=f"{error.message}: {error.actual}")

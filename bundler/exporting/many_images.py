@@ -15,7 +15,7 @@ from bundler.core.image_list import Entry, ManyImages
 from bundler.core.limits import MANY_IMAGES
 from bundler.core.reference import Reference
 from bundler.core.several import together
-from bundler.errors import Refused, UnknownRepository
+from bundler.errors import NoCatalog, Refused, UnknownRepository
 from bundler.exporting.dates import created_of
 from bundler.exporting.names import all_names
 from bundler.run import Run, retrying
@@ -24,8 +24,6 @@ from bundler.stores.opened import Stores
 from bundler.texts import text
 from bundler.transfer import ask_each
 from bundler.transports.parsing import parse_image
-
-_NO_CATALOG = "no-catalog"
 
 
 @frozen
@@ -110,9 +108,7 @@ def _repositories(many: ManyImages, stores: Stores, run: Run) -> list[str]:
     run.listener(PhaseBegan("listing repositories", 0, in_bytes=False))
     try:
         names = list(all_names(lambda path: catalog_page(registry, path), registry.name, registry.name, run))
-    except Refused as error:
-        if error.code != _NO_CATALOG:
-            raise
+    except NoCatalog as error:
         raise error.but(
             subject=f"{many.where}: {many.registry}",
             hint="write an entry for each repository in the list, without * in its name; their tags can have patterns",

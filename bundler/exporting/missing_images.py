@@ -10,13 +10,9 @@ from pathlib import Path
 from bundler.core.image_list import Entry
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.manifest import MissingImage
-from bundler.errors import BundlerError, Damaged, Denied, NotFound, Refused, UnknownProject
+from bundler.errors import BundlerError, Damaged, Denied, NotFound, Refused, RegistryFailed, UnknownProject
 from bundler.system.durable_files import write_at_once
 from bundler.system.files import read_bounded
-
-_FAILED = "registry-failed"
-REFUSED = "policy"
-"""The code of images that a policy refuses."""
 
 
 def is_missing(error: BundlerError) -> bool:
@@ -30,7 +26,7 @@ def is_unusable(error: BundlerError) -> bool:
 
     A registry that finds damage in its own storage says so with 500 in place of the bytes.
     """
-    return isinstance(error, (Refused, Damaged)) or error.code == _FAILED
+    return isinstance(error, (Refused, Damaged, RegistryFailed))
 
 
 def missing_image(entry: Entry, error: BundlerError) -> MissingImage:

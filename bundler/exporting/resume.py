@@ -12,7 +12,7 @@ from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, ListEntry, ManyImages
 from bundler.core.journal import ExportStart, Journal, PinnedAttachments
-from bundler.core.manifest import BundleManifest, MissingImage, Series
+from bundler.core.manifest import BundleManifest, MissingImage, Series, is_refusal
 from bundler.core.parity import ParityChoice
 from bundler.core.policy import ImagePolicy
 from bundler.errors import Misuse
@@ -20,7 +20,6 @@ from bundler.exporting.channel import series_of
 from bundler.exporting.image_words import entry_in, words_of
 from bundler.exporting.listed import Listed
 from bundler.exporting.media import started_options
-from bundler.exporting.missing_images import REFUSED
 from bundler.exporting.request import ExportRequest
 from bundler.exporting.session import folder_of
 from bundler.system.bundle_paths import BundlePath
@@ -128,7 +127,7 @@ class Resume:
             return
         start = self.started
         differences = start.differences(self.options, {words_of(entry): entry for entry in entries})
-        refused = sum(code == REFUSED for code, _ in start.missing.values())
+        refused = sum(is_refusal(code) for code, _ in start.missing.values())
         missing = len(start.missing) - refused
         if missing and not skips_missing:
             differences.append(text("--skip-missing: {count} images were left out then, not now", count=missing))

@@ -20,7 +20,7 @@ from bundler.core.manifest import BundleManifest
 from bundler.core.need_by_blobs import with_chunks
 from bundler.core.need_line import Wanted, is_line, parse_line
 from bundler.core.need_list import NeedList, parse_need_list
-from bundler.errors import BundlerError, Damaged, Incomplete, Misuse
+from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, SumsMissing
 from bundler.fulfilling.request import FulfilRequest
 from bundler.keys.open_bundle import open_trusted
 from bundler.keys.signed_files import NEED_FILE, Demand, read_signed
@@ -107,9 +107,7 @@ def _copies(
     for folder in folders:
         try:
             bundles = find_all([folder])
-        except Incomplete as error:
-            if error.code != "incomplete":
-                raise
+        except SumsMissing:
             rest.append(folder)
             continue
         found += [locals_of(bundle.own_folders) for bundle in bundles if bundle.id == wanted.bundle_id]

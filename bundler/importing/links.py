@@ -20,7 +20,7 @@ from bundler.core.fallback_index import Entry, digests_in, with_entries, without
 from bundler.core.frozen import frozen
 from bundler.core.limits import FALLBACK_WRITES
 from bundler.core.oci import Descriptor
-from bundler.errors import BundlerError, PartsMissing, Refused
+from bundler.errors import BundlerError, ContentRefused, PartsMissing
 from bundler.run import Run, retrying
 from bundler.stores.repository import Repository
 from bundler.texts import counted
@@ -184,11 +184,7 @@ class RegistryLinks:
         tag = fallback_tag(subject)
         try:
             self._ask(subject, lambda: self.repository.put_under(descriptor, content, tag))
-        except PartsMissing:
-            raise
-        except Refused as error:
-            if not is_about_content(error):
-                raise
+        except ContentRefused as error:  # the image was pushed before, so the registry takes pushes
             raise problem("attachment-unlisted", subject=self._called(subject), said=error.said) from error
 
     def _called(self, subject: Digest) -> str:
@@ -232,18 +228,6 @@ class LayoutLinks:
             # Without its annotations: in an index.json they could give it the name of an image.
             self.sink.add_entry({key: value for key, value in entries[digest].items() if key != "annotations"})
         return frozenset(added)
-
-
-_ABOUT_CONTENT = frozenset({"manifest-refused", "refused", "registry-read-only", "method-refused"})
-
-
-def is_about_content(error: BundlerError) -> bool:
-    """True if a registry may refuse a manifest for its content, not for its name, its size, or the user.
-
-    Registries answer 405 or ``UNSUPPORTED`` for what they do not know, as for pushes in a read-only mode. Attachments
-    are pushed after the image, so the registry takes pushes.
-    """
-    return error.code in _ABOUT_CONTENT
 
 
 def _digests(index: FallbackIndex | None) -> tuple[Digest, ...]:

@@ -12,7 +12,7 @@ from bundler.bundle.reader import Bundle
 from bundler.core.manifest import BUNDLE, CONFIG, Base
 from bundler.core.protocols import NOT_HELD
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Incomplete, Several, Unreachable
+from bundler.errors import BundlerError, HeldElsewhere, Several, Unreachable
 from bundler.importing.leg import Leg, ended, in_turn
 from bundler.importing.opened import Opened
 from bundler.importing.surveyed import Surveyed, forgiven
@@ -41,7 +41,7 @@ def prove(surveyed: Surveyed) -> Surveyed:
 
 def _with_unread(leg: Leg, bundle: Bundle) -> Leg:
     """Adds the configs that were needed to choose platforms, and are nowhere: their images failed for this reason."""
-    failed = [each.image for each in leg.result.images if each.error is not None and each.error.code == NOT_HELD]
+    failed = [each.image for each in leg.result.images if isinstance(each.error, HeldElsewhere)]
     absent, blobs = bundle.absent if failed else frozenset(), bundle.manifest.blobs
     unread = {number for image in failed for number in absent.intersection(image.needs)}
     configs = frozenset(number for number in unread if blobs[number].kind == CONFIG)
@@ -124,10 +124,10 @@ def _files_to_bring(bundle: Bundle, lacking: Iterable[int]) -> Mapping[tuple[Bas
     return dict(sorted(files.items(), key=lambda item: (item[0][0].created, item[0][0].id, item[0][1])))
 
 
-def _of_file(file: tuple[Base, int], images: Iterable[Reference]) -> Incomplete:
+def _of_file(file: tuple[Base, int], images: Iterable[Reference]) -> HeldElsewhere:
     base, chunk = file
     name = base.chunk_file(chunk)
-    return Incomplete(
+    return HeldElsewhere(
         text("a chunk of an earlier bundle is needed, by {images}", images=some(map(str, images), most=3)),
         subject=f"{base.name}/{name}",
         hint=text("copy {bundle} (id {id}), {file} to a medium", bundle=base.name, id=base.id[:12], file=name),
@@ -135,11 +135,11 @@ def _of_file(file: tuple[Base, int], images: Iterable[Reference]) -> Incomplete:
     )
 
 
-def _of_blob(bundle: Bundle, number: int, images: Iterable[Reference], next_step: Text) -> Incomplete:
+def _of_blob(bundle: Bundle, number: int, images: Iterable[Reference], next_step: Text) -> HeldElsewhere:
     manifest = bundle.manifest
     blob = manifest.blobs[number]
     bases = some(f"{manifest.bases[place.base].kind} {manifest.bases[place.base].name}" for place in blob.bases)
-    return Incomplete(
+    return HeldElsewhere(
         text(
             "the target does not have the blob any more; it is needed by {images}",
             images=some(map(str, images), most=3),

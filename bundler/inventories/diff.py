@@ -22,7 +22,7 @@ from bundler.core.receipt import Receipt
 from bundler.core.s3_path import SCHEME
 from bundler.core.sides import Names, side_of_bundle, side_of_images, side_of_inventory, side_of_receipt
 from bundler.core.statement import Statement
-from bundler.errors import EXIT_DIFFERENT, BundlerError, Damaged, Misuse, Refused
+from bundler.errors import EXIT_DIFFERENT, BundlerError, Damaged, Misuse, NoCatalog
 from bundler.inventories.contents import contents_of
 from bundler.inventories.listed_images import listed_images
 from bundler.keys.open_bundle import LOCKED, Unlocking
@@ -41,7 +41,6 @@ from bundler.transports.parsing import parse_target
 
 _PLACES = ("", "docker://", "oci:", "docker-daemon:")
 """The transports of places that hold images; a location of another transport is a list of its images."""
-NO_CATALOG = "no-catalog"
 """The code of the error of a registry that does not list its repositories."""
 _LIST_SUFFIXES = (".yaml", ".yml", ".txt", ".json", ".lst")
 
@@ -186,8 +185,8 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     try:
         contents = contents_of(given, target, (), stores, run)
-    except Refused as error:
-        if error.code != NO_CATALOG or other is None or target.pushed_to is None or other.is_registry:
+    except NoCatalog:
+        if other is None or target.pushed_to is None or other.is_registry:
             raise
         run.listener(
             Noticed(

@@ -17,9 +17,9 @@ from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image
 from bundler.core.manifest.attachments import Attachment
 from bundler.core.mapping import scoped_path
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import NOT_HELD, BlobsInFiles
+from bundler.core.protocols import BlobsInFiles
 from bundler.core.reference import DEFAULT_REGISTRY, Reference
-from bundler.errors import BundlerError
+from bundler.errors import BundlerError, HeldElsewhere
 
 _REPOSITORIES_REMEMBERED = 256
 _DOCKER_HUB = ("index.docker.io", "registry-1.docker.io")
@@ -212,7 +212,8 @@ class Catalogue:
             if problem is None:
                 return bundle
             problems.append(problem)
-        raise min(problems, key=lambda each: each.code == NOT_HELD)  # another chunk helps rather than another bundle
+        # Another chunk helps rather than another bundle.
+        raise min(problems, key=lambda each: isinstance(each, HeldElsewhere))
 
     def _blobs(self, name: str) -> dict[Digest, Blob]:
         images = self._repositories[name].images

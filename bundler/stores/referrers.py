@@ -44,8 +44,6 @@ from bundler.texts import text
 _NO_API = frozenset({400, 401, 403, 404, 405, 406, 410, 501})
 """The statuses of registries without the API. The manifests of the repository could be read, so 401 is not about it."""
 _NO_HEAD = frozenset({405, 501})
-_OF_NOTHING = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"})
-"""The codes of registries with the API that do not know the repository or the subject. Quay answers them with 400."""
 _LINK = lazy_pattern(r"<([^>]*)>([^<]*)")
 _NEXT = lazy_pattern(r";\s*rel\s*=\s*\"?next\"?", re.IGNORECASE)
 
@@ -151,7 +149,7 @@ class ReferrersApi:
             answer.drop()
             self._has_none = True
         else:
-            is_of_nothing = facts_of(answer).code in _OF_NOTHING and not is_there
+            is_of_nothing = facts_of(answer).is_of_nothing and not is_there
             self._has_none = answer.status != 400 and not is_of_nothing
 
 

@@ -18,8 +18,6 @@ _GENERIC_TYPES = frozenset(
     {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain", "text/html"}
 )
 """Media types of servers that know no manifests. The bytes of the document show its type."""
-_OF_UNKNOWN_ALGORITHMS = frozenset({"DIGEST_INVALID", "UNSUPPORTED"})
-"""The answers of registries to digests with an unknown algorithm; the first is distribution's."""
 
 
 class Manifests:
@@ -168,7 +166,7 @@ class Manifests:
 
     def _manifest_error(self, answer: Answer, descriptor: Descriptor, name: str) -> BundlerError:
         facts, algorithm = facts_of(answer), descriptor.digest.algorithm
-        if facts.code in _OF_UNKNOWN_ALGORITHMS and algorithm != "sha256":
+        if facts.may_lack_algorithm and algorithm != "sha256":
             self._place.registry.unknown_algorithms.add(algorithm)
             return self._unknown_algorithm(name, facts.said)
         error = error_of(answer, subject=self._place.called(name), facts=facts)

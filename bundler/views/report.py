@@ -434,7 +434,7 @@ def missing_lines(manifest: BundleManifest) -> list[str]:
     rows = [(f"  {escaped(image.reference)}", escaped(image.reason)) for image in manifest.missing]
     lacks = (
         said("{images}, for these reasons", images=images)
-        if any(image.code == "policy" for image in manifest.missing)
+        if any(image.is_refused for image in manifest.missing)
         else said("{images} that their sources did not have during the export", images=images)
     )
     return [fact(said("LACKS"), lacks), *table(rows)]

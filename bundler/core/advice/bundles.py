@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundler.core.advice.entry import Advice
-from bundler.errors import Damaged, Incomplete, Misuse, NotFound, Untrusted
+from bundler.errors import Damaged, HeldElsewhere, Incomplete, Misuse, NotFound, Untrusted
 
 NEEDS = (
     Advice(
@@ -133,7 +133,7 @@ CONTENT = (
     ),
     Advice(
         "base-missing",
-        Incomplete,
+        HeldElsewhere,
         "the bundle leaves out blobs that are not at the target",
         "copy the named chunks of the named bundles to a medium, and give these bundles too",
         "The bundle was made with export --since: it leaves out what the receiver had. Before anything moves, an "

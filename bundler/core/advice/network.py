@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundler.core.advice.entry import Advice
-from bundler.errors import Refused, Unavailable, Unreachable
+from bundler.errors import ContentRefused, Refused, Unavailable, Unreachable
 
 NETWORK = (
     Advice(
@@ -28,7 +28,7 @@ NETWORK = (
     ),
     Advice(
         "method-refused",
-        Refused,
+        ContentRefused,
         "a proxy in front of the registry blocks this kind of request",
         "allow GET, HEAD, POST, PUT, PATCH and DELETE below /v2/ in the proxy in front of {host}",
         "The answer is 405 with an HTML page. A read-only registry answers with JSON, so this answer comes from a "

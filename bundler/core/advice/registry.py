@@ -5,15 +5,19 @@ from __future__ import annotations
 from bundler.core.advice.entry import LOG_IN, Advice
 from bundler.errors import (
     AskedToWait,
+    AttachmentMissing,
     Busy,
+    ContentRefused,
     Damaged,
     Denied,
     Incomplete,
     LoginNeeded,
     NameRefused,
+    NoCatalog,
     NotFound,
     PartsMissing,
     Refused,
+    RegistryFailed,
     TagTaken,
     Unavailable,
     UnknownProject,
@@ -53,7 +57,7 @@ ACCESS = (
     ),
     Advice(
         "no-catalog",
-        Refused,
+        NoCatalog,
         "the registry does not list its repositories",
         "name them: --repository NAME (may be repeated), or --list LIST for the repositories of an image list",
         "The list of all repositories (_catalog) is not part of the standard. Docker Hub and GHCR have none; Harbor, "
@@ -79,7 +83,7 @@ ACCESS = (
     ),
     Advice(
         "attachment-missing",
-        Refused,
+        AttachmentMissing,
         "an attachment that the source lists cannot be read",
         "attach it again at the source, or carry the image without it: attachments: in the list, or --attachments",
         "The source lists a signature, an SBOM or another attachment of the image, but does not give it. Garbage "
@@ -187,7 +191,7 @@ STATE = (
     ),
     Advice(
         "registry-read-only",
-        Refused,
+        ContentRefused,
         "the registry is read-only at the moment",
         "wait until its maintenance is over, or ask its administrator",
         "distribution is read-only during garbage collection, Harbor has a switch for it, and a replica or a proxy "
@@ -222,7 +226,7 @@ STATE = (
     ),
     Advice(
         "registry-failed",
-        Unavailable,
+        RegistryFailed,
         "the registry failed",
         "run the same command again; if it fails again, check the registry's log",
         "The registry had an internal error, also after several attempts. Its log shows the reason; bundler shows "
@@ -230,7 +234,7 @@ STATE = (
     ),
     Advice(
         "manifest-refused",
-        Refused,
+        ContentRefused,
         "the registry does not accept this kind of image",
         "leave it out with --except, or ask the registry's administrator to allow it",
         "The manifest is correct, but the registry does not know its type, or does not allow it: some accept no "
@@ -301,7 +305,7 @@ STATE = (
     ),
     Advice(
         "refused",
-        Refused,
+        ContentRefused,
         "the registry refuses the request",
         "see the registry's answer above; its log may show more",
         "The registry refused with an unknown code. Another attempt would give the same answer.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundler.core.advice.entry import Advice
-from bundler.errors import Misuse, Unavailable, Untrusted
+from bundler.errors import Misuse, RefusedByPolicy, Unavailable, Untrusted
 
 TRUST = (
     Advice(
@@ -16,7 +16,7 @@ TRUST = (
     ),
     Advice(
         "policy",
-        Untrusted,
+        RefusedByPolicy,
         "refused by the policy's rule '{rule}'",
         "have the image signed by a key that the policy names, and export it again with its signatures",
         "The policy of --policy decides which signatures an image must have. The output names the image, the rule that "

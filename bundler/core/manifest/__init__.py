@@ -20,7 +20,7 @@ from bundler.core.manifest.document import (
     plan_digest,
     to_json,
 )
-from bundler.core.manifest.images import Image, MissingImage, Variant, Verdict
+from bundler.core.manifest.images import Image, MissingImage, Variant, Verdict, is_refusal
 from bundler.core.manifest.media import Medium
 from bundler.core.manifest.series import BUNDLE, INVENTORY, RECEIPT, Base, Series
 
@@ -52,6 +52,7 @@ __all__ = [
     "from_document",
     "from_json",
     "is_plan_of",
+    "is_refusal",
     "json_pieces",
     "lines_of",
     "plan_digest",

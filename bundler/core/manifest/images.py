@@ -110,6 +110,16 @@ class MissingImage:
     code: str
     reason: str
 
+    @property
+    def is_refused(self) -> bool:
+        """True if a policy refused it."""
+        return is_refusal(self.code)
+
+
+def is_refusal(code: str) -> bool:
+    """True if the code of the reason for a missing image is that of a policy's refusal."""
+    return code == "policy"
+
 
 def image_json(image: Image) -> dict[str, Any]:
     """An entry of ``images``."""

@@ -18,10 +18,10 @@ from bundler.core.oci import Descriptor
 from bundler.core.policies import REPLACE, SKIP
 from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Damaged, Refused
+from bundler.errors import BundlerError, ContentRefused, Damaged
 from bundler.importing.attached import Attached, AttachmentResult
 from bundler.importing.leg import Ground, Progress
-from bundler.importing.links import Links, is_about_content
+from bundler.importing.links import Links
 from bundler.importing.results import ImageResult, Outcome
 from bundler.importing.targets.manifests import Manifests
 from bundler.importing.targets.target import TagLog
@@ -157,7 +157,7 @@ class Attachments:
         for item in each.open_attachments:
             try:
                 manifests.push(sink, item.attachment.manifests, subject=self._called(each, item))
-            except Refused as error:
+            except ContentRefused as error:
                 raise _refused(error, self._called(each, item), item) from error
 
     # Publish
@@ -237,7 +237,7 @@ class Attachments:
             root, subject = self._root(item), self._called(each, item)
             try:
                 manifests.tag(sink, root, self._target.attachment_tag(each.name, item.attachment.tag), subject=subject)
-            except Refused as error:
+            except ContentRefused as error:
                 raise _refused(error, subject, item) from error
             now = replace(now, outcome=Attached.PUSHED)
         return each.with_attached([now])
@@ -280,9 +280,7 @@ def _conflict(each: ImageResult, item: AttachmentResult) -> BundlerError:
     return error.but(message="the tag of an attachment points to another manifest at the target", hint=_KEEP_OR_REPLACE)
 
 
-def _refused(error: Refused, subject: str, item: AttachmentResult) -> BundlerError:
+def _refused(error: ContentRefused, subject: str, item: AttachmentResult) -> BundlerError:
     """The error for an attachment that a target refuses; the answer of the target is kept."""
-    if not is_about_content(error):
-        return error
     words = text("the registry refuses an attachment of the image ({kind})", kind=item.attachment.kind)
     return problem("attachment-refused", subject=subject, said=error.said or error.message).but(message=words)

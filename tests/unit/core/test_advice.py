@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bundler
+from bundler import errors
 from bundler.core.advice import Advice, problem
 from bundler.core.advice.table import ADVICE, ENTRIES, OF_EXIT_CODES
 from bundler.errors import BundlerError, Refused, Unavailable
@@ -125,6 +126,17 @@ def test_the_maker_of_an_error_fills_in_its_words() -> None:
         and not wanted <= {keyword.arg for keyword in call.keywords}
     ]
     assert missing == []
+
+
+def test_an_error_with_the_code_of_an_entry_has_its_class() -> None:
+    """Code looks at the class, so an error that is made by hand must have the same as one of `problem`."""
+    classes = {name: each for name, each in vars(errors).items() if isinstance(each, type)}
+    made = [(file, code, classes.get(getattr(call.func, "id", ""))) for file, code, call in said_in_code()]
+    assert [
+        (file, code, each.__name__)
+        for file, code, each in made
+        if each is not None and issubclass(each, BundlerError) and not issubclass(each, ADVICE[code].family)
+    ] == []
 
 
 def test_a_code_that_nobody_knows_is_a_bug_and_no_error() -> None:
