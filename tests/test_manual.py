@@ -36,7 +36,7 @@ def test_every_variable_that_the_code_asks_for_is_named():
 def test_the_sections_are_in_their_usual_order():
     page = manual(program(), "1.0")
     assert re.findall(r"^\.SH (.+)$", page, re.MULTILINE) == [
-        "Name", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "EXIT STATUS", "FILES", "ENVIRONMENT", "SEE ALSO",
+        "NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "EXIT STATUS", "FILES", "ENVIRONMENT", "SEE ALSO",
     ]  # fmt: skip
     assert page.isascii()
     for code in EXIT_CODES:

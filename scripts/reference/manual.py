@@ -51,6 +51,7 @@ def manual(program: CommandText, version: str) -> str:
         _section("SEE ALSO", [_paragraph(", ".join(_SEE_ALSO))]),
     ]
     page = publish_from_doctree(document, writer="manpage", settings_overrides={"output_encoding": "unicode"})
+    page = page.replace("\n.SH Name\n", "\n.SH NAME\n", 1)  # by man-pages(7); it is the writer's own heading
     return "".join(each if each.isascii() else f"\\[u{ord(each):04X}]" for each in page.translate(_TYPOGRAPHIC))
 
 
