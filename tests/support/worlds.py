@@ -232,8 +232,7 @@ def in_bundle(folder: str, *beginnings: str) -> dict[str, str]:
 
 
 README = Page(
-    first={"openssl pkeyutl": ("cp builder.pub /media/stick/prometheus-v3.0.1",)},
-    instead={"<key id>": "*"},
+    first={"openssl pkeyutl": ("cp builder.pub ~/builder.pub",)},
     folders={"scripts/demo": "ROOT", "openssl pkeyutl": "/media/stick/prometheus-v3.0.1"},
     left_out={
         "scripts/test": "runs this test",
