@@ -23,7 +23,7 @@ from bundler.run import Run
 from bundler.stores.layer_tar import ReadLayer, read_layer
 from bundler.system.request_fields import Request
 from bundler.texts import text
-from bundler.transfer import VerifiedBlob
+from bundler.verified_blob import VerifiedBlob
 
 
 @frozen

@@ -61,6 +61,10 @@ class Began:
     size_bytes: int
 
 
+COPIED, READ, FAILED = "copied", "read", "failed"
+"""Outcomes of `Finished`. `bundler.core.protocols.Obtained` has those of a blob that a sink has without a copy."""
+
+
 @frozen
 class Finished:
     """An object is done. ``outcome`` is one word: copied, mounted, present, read or failed.

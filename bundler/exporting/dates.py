@@ -7,7 +7,7 @@ from bundler.core.limits import IMAGE_CONFIG_BYTES
 from bundler.core.moments import seconds_of
 from bundler.core.protocols import ImageSource
 from bundler.run import Run
-from bundler.transfer import read_small_blob
+from bundler.verified_blob import read_small_blob
 
 
 def created_of(store: ImageSource, tag: str, name: str, run: Run) -> int | None:

@@ -30,8 +30,9 @@ from bundler.exporting.staging import make_ready, notice_originals
 from bundler.run import retrying
 from bundler.stores.opened import Stores
 from bundler.texts import text
-from bundler.transfer import ask_each, read_small_blob
+from bundler.transfer import ask_each
 from bundler.transports.transport import source_of
+from bundler.verified_blob import read_small_blob
 
 Answer = TypeVar("Answer")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bundler import texts
-from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.events import COPIED, FAILED, Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ListEntry, ManyImages
 from bundler.core.location import Location
 from bundler.core.reference import Reference
@@ -17,7 +17,7 @@ from bundler.errors import Absent, BundlerError, Several
 from bundler.run import Run, retrying
 from bundler.stores.opened import Stores
 from bundler.system.scratch import Scratch
-from bundler.transfer import COPIED, FAILED, ask_all
+from bundler.transfer import ask_all
 from bundler.transports.transport import IndexedFile, Preparation, SourceLocation, source_of
 
 

@@ -33,8 +33,9 @@ from bundler.fulfilling.supplement import platforms_of
 from bundler.graph import follow
 from bundler.run import retrying
 from bundler.stores.opened import Stores
-from bundler.transfer import BlobCopy, Destination, read_small_blob
+from bundler.transfer import BlobCopy, Destination
 from bundler.transports.transport import SourceLocation
+from bundler.verified_blob import read_small_blob
 
 _BYTES = "application/octet-stream"
 

@@ -23,7 +23,8 @@ from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Not
 from bundler.importing.results import ImageResult, ReadBack
 from bundler.run import Run, retrying
 from bundler.texts import text
-from bundler.transfer import read_blob, work_through
+from bundler.transfer import work_through
+from bundler.verified_blob import read_blob
 
 _NOT_GIVEN = "run the same command again; if it fails again, the registry may list a blob that it has lost: restart it"
 

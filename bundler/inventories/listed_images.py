@@ -21,8 +21,9 @@ from bundler.stores.hosts import NetworkOptions
 from bundler.stores.opened import Stores
 from bundler.system.scratch import Scratch
 from bundler.texts import text
-from bundler.transfer import ask_each, read_small_blob
+from bundler.transfer import ask_each
 from bundler.transports.transport import source_of
+from bundler.verified_blob import read_small_blob
 
 
 def listed_images(

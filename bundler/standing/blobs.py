@@ -19,7 +19,8 @@ from bundler.errors import Damaged, NotFound
 from bundler.standing.faults import Faults, Key
 from bundler.stores.opened import Stores
 from bundler.texts import text
-from bundler.transfer import ask_all, read_blob, work_through
+from bundler.transfer import ask_all, work_through
+from bundler.verified_blob import read_blob
 
 
 @frozen

@@ -31,7 +31,7 @@ from bundler.stores import http, stalls
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.registry import Registry
 from bundler.stores.repository import Repository
-from bundler.transfer import VerifiedBlob
+from bundler.verified_blob import VerifiedBlob
 from tests.conftest import Ran
 from tests.support.errors import raises
 from tests.support.faults import answer, begin, body_of, cut_after, drip, hang, reset_after, rewritten, times

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import ClassVar, TypeVar
 
 from bundler.core.digest import Digest
-from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.events import COPIED, FAILED, Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.platform import Platform, any_accepts
 from bundler.core.reference import Reference
@@ -29,7 +29,7 @@ from bundler.run import retrying
 from bundler.stores.docker_daemon import LoadSink
 from bundler.stores.docker_sdk import Daemon, DaemonFacts
 from bundler.texts import Text, text
-from bundler.transfer import COPIED, FAILED, Destination
+from bundler.transfer import Destination
 from bundler.workers import Consumer
 
 Answer = TypeVar("Answer")
