@@ -6,6 +6,8 @@ A pattern that no name can fit is an error. A rule that is to keep tags would ke
 
 from __future__ import annotations
 
+import re
+
 from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.texts import text
@@ -21,9 +23,7 @@ def tag_pattern(pattern: str) -> str:
     Raises:
         Misuse: No tag can.
     """
-    if not _TAG.fullmatch(pattern):
-        raise Misuse("not a pattern of tags", subject=repr(pattern[:80]), hint=_HINT)
-    return pattern
+    return _fitting(pattern, _TAG, "not a pattern of tags")
 
 
 def repository_pattern(pattern: str) -> str:
@@ -32,6 +32,10 @@ def repository_pattern(pattern: str) -> str:
     Raises:
         Misuse: No path can.
     """
-    if not _REPOSITORY.fullmatch(pattern):
-        raise Misuse("not a pattern of repositories", subject=repr(pattern[:80]), hint=_HINT)
+    return _fitting(pattern, _REPOSITORY, "not a pattern of repositories")
+
+
+def _fitting(pattern: str, allowed: re.Pattern[str], message: str) -> str:
+    if not allowed.fullmatch(pattern):
+        raise Misuse(message, subject=repr(pattern[:80]), hint=_HINT)
     return pattern

@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from bundler.core.document_head import HEAD_BYTES, document_of
 from bundler.core.patterns import lazy_pattern
 
-IMPORT, PRUNE = "receipt", "prune-receipt"
-"""The documents that are receipts of imports and of prunes."""
-
-_DOCUMENT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.([a-z-]+)/')
 _OWN_NAME = lazy_pattern(r"\d{8}T\d{6}Z-.+\.json(?:\..*)?")
 """The names of receipts in the state folder: of imports by `bundler.importing.receipt_file`, and of prunes."""
-_HEAD_BYTES = 4096
 
 
 def may_be_receipt(path: Path, documents: Collection[str]) -> bool:
@@ -29,10 +25,10 @@ def may_be_receipt(path: Path, documents: Collection[str]) -> bool:
         if not path.is_file():
             return False  # opening a pipe would wait for a writer, and the folder may be on a stranger's medium
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
     except OSError:
         return True  # reading it says why it cannot be read
-    document = _DOCUMENT.match(head)
+    document = document_of(head)
     if document is None:
         return bool(head) and _OWN_NAME.fullmatch(path.name) is not None
-    return document[1].decode() in documents
+    return document in documents

@@ -7,7 +7,6 @@ Signatures are checked before anything is parsed. `bundler.core.statement` says 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,9 +14,9 @@ from pathlib import Path
 from bundler.bundle.opening import find, load
 from bundler.bundle.signing import BadSignature
 from bundler.core import roles
+from bundler.core.document_head import INVENTORY
 from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory, parse_inventory
-from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import parse_receipt
 from bundler.core.s3_path import S3Path
 from bundler.core.statement import Statement
@@ -27,11 +26,9 @@ from bundler.keys.signed_files import INVENTORY_FILE, RECEIPT_FILE, Demand, Sign
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
 from bundler.system.bundle_paths import BundlePath, locals_of
+from bundler.system.document_heads import document_at
 
 _SMALL_FILES = (roles.MANIFEST.file, roles.SUMS.file)
-_HEAD_BYTES = 4096
-_DOCUMENT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.')
-_INVENTORY = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.inventory-file/')
 
 
 @frozen
@@ -61,7 +58,7 @@ def read_inventory(path: Path, trust: Sequence[Path] = (), *, demand: Demand = D
 
 def is_statement(path: BundlePath) -> bool:
     """True if a path may be that of a statement: a folder, a place in S3, or the file of a receipt or inventory."""
-    return isinstance(path, S3Path) or path.is_dir() or path.name in _SMALL_FILES or _begins_like(path, _DOCUMENT)
+    return isinstance(path, S3Path) or path.is_dir() or path.name in _SMALL_FILES or document_at(path) is not None
 
 
 def read_statement(
@@ -91,7 +88,7 @@ def read_statement(
         return _bundle(path.parent, trust, demand, unlocking, run or Run())
     if isinstance(path, S3Path) or path.is_dir():
         return _bundle(path, trust, demand, unlocking, run or Run())
-    is_inventory = _begins_like(path, _INVENTORY)
+    is_inventory = document_at(path) == INVENTORY
     file = read_signed(path, INVENTORY_FILE if is_inventory else RECEIPT_FILE, trust, demand=demand)
     read = parse_inventory if is_inventory else parse_receipt
     return Statement(file.id, read(file.content, what=str(path)), tuple(key.id for key in file.signers))
@@ -113,14 +110,3 @@ def _bundle(path: BundlePath, trust: Sequence[Path], demand: Demand, unlocking: 
             sealed = unchecked.taken_as_it_is()
     with closing(unlocking.unlocked(load(sealed), run)) as bundle:
         return Statement(bundle.id, bundle.manifest, bundle.sealed.signers)
-
-
-def _begins_like(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    """True if the beginning of a file matches a pattern. It decides only which reader gets the file."""
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return pattern.match(file.read(_HEAD_BYTES)) is not None
-    except OSError:
-        return False

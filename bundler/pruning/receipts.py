@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.core.digest import Digest
+from bundler.core.document_head import RECEIPT
 from bundler.core.frozen import frozen
 from bundler.core.limits import PRUNE_RECEIPTS, RECEIPT_BYTES
 from bundler.core.receipt import Receipt, parse_receipt
@@ -16,7 +17,7 @@ from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.retention.imported import Digests, ImportedBundle, imported_bundle, joined
 from bundler.errors import Misuse, Refused
 from bundler.importing.receipt_file import earlier_folders
-from bundler.importing.receipt_heads import IMPORT, may_be_receipt
+from bundler.importing.receipt_heads import may_be_receipt
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed
 from bundler.system.files import is_own, read_with_facts
 from bundler.texts import text
@@ -103,7 +104,7 @@ def _bounded(found: list[Path], folder: Path) -> list[Path]:
 
 
 def _is_receipt(path: Path) -> bool:
-    return may_be_receipt(path, (IMPORT,))
+    return may_be_receipt(path, (RECEIPT,))
 
 
 def own_content(path: Path) -> bytes:

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from bundler.bundle.signing import PublicKey
 from bundler.core.digest import Digest
+from bundler.core.document_head import PRUNE_RECEIPT
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
-from bundler.core.patterns import lazy_pattern
 from bundler.core.retention.receipt import (
     LEFT,
     REMOVED,
@@ -34,6 +34,7 @@ from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
 from bundler.stores.repository import Repository
+from bundler.system.document_heads import document_at
 from bundler.system.places import prunes_folder
 from bundler.system.request_fields import Request, path_of, paths_of
 from bundler.texts import text
@@ -41,8 +42,6 @@ from bundler.transfer import ask_all
 
 Answer = TypeVar("Answer")
 
-_PRUNE_RECEIPT = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
-_HEAD_BYTES = 4096
 _TO_PUT_BACK = frozenset({REMOVED, LEFT, UNFINISHED})
 
 PUT_BACK, WOULD_PUT_BACK, AS_BEFORE, MOVED_ON, LOST, FAILED = (
@@ -132,11 +131,7 @@ class UndoPruneResult:
 
 def is_prune_receipt(path: Path) -> bool:
     """True if a file begins like the receipt of a prune. It decides only which reader gets the file."""
-    try:
-        with path_of(path, "path").open("rb") as file:
-            return _PRUNE_RECEIPT.match(file.read(_HEAD_BYTES)) is not None
-    except OSError:
-        return False
+    return document_at(path_of(path, "path")) == PRUNE_RECEIPT
 
 
 def read_prune_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.REQUIRED) -> PruneReceiptFile:

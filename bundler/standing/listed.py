@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bundler.core.document_head import PRUNE_RECEIPT, RECEIPT, document_of
 from bundler.core.events import Listener, Noticed, nobody
 from bundler.core.frozen import frozen
 from bundler.core.location import Target, place_of
-from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.receipt_summary import ReceiptState, ReceiptSummary, summary_of
 from bundler.core.retention.receipt import parse_prune_receipt
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.importing.receipt_file import earlier_folders
-from bundler.importing.receipt_heads import IMPORT, PRUNE, may_be_receipt
+from bundler.importing.receipt_heads import may_be_receipt
 from bundler.standing.receipts import FINISHED, Receipts
 from bundler.system.files import is_own
 from bundler.system.places import prunes_folder
 from bundler.system.request_fields import Request
 from bundler.texts import text
 
-_PRUNE = lazy_pattern(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.prune-receipt/')
-_HEAD_BYTES = 4096
 PATTERNS = (FINISHED, f"{FINISHED}.{UNFINISHED}*")
 """The names of receipts, also of runs that did not end."""
 
@@ -158,7 +156,7 @@ def last_receipt(
 
 def is_receipt(path: Path) -> bool:
     """True if a file may be the receipt of an import or of a prune."""
-    return may_be_receipt(path, (IMPORT, PRUNE))
+    return may_be_receipt(path, (RECEIPT, PRUNE_RECEIPT))
 
 
 def _moment(each: ListedReceipt) -> tuple[int, int]:
@@ -170,7 +168,7 @@ def _moment(each: ListedReceipt) -> tuple[int, int]:
 
 
 def _summary(content: bytes, what: str) -> ReceiptSummary:
-    is_prune = _PRUNE.match(content[:_HEAD_BYTES])
+    is_prune = document_of(content) == PRUNE_RECEIPT
     receipt = parse_prune_receipt(content, what=what) if is_prune else parse_receipt(content, what=what)
     try:
         return summary_of(receipt)
