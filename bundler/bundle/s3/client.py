@@ -26,6 +26,7 @@ from bundler.bundle.s3.botocore_errors import (
     senseless,
     talking,
 )
+from bundler.bundle.s3.near_reads import Windows
 from bundler.core.frozen import frozen
 from bundler.core.limits import FOLDER_ENTRIES, S3_PAGES, S3_PARTS
 from bundler.core.s3_path import S3Path
@@ -108,6 +109,8 @@ class S3Client:
     def __init__(self, client: Any) -> None:
         """Takes a client of botocore, which is thread-safe."""
         self._client = client
+        self.windows = Windows()
+        """The bytes around small reads."""
 
     def close(self) -> None:
         """Closes its connections."""

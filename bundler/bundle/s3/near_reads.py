@@ -1,7 +1,7 @@
 """The bytes around small reads of objects in S3, for the next ones: manifests and small layers are neighbours.
 
 A request takes as long as a MiB does. Nothing is given twice: the second one to ask may not believe the bytes. All
-bundles that are open share the memory: a bundle may have a hundred bases.
+bundles that one client reads share its windows: a bundle may have a hundred bases.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class _Window:
         return is_near and reader is self.reader and path == self.path and begin not in self.given
 
 
-class _Windows:
-    """The newest windows of all bundles. Thread-safe."""
+class Windows:
+    """The newest windows of all bundles that one client reads. Thread-safe."""
 
     def __init__(self) -> None:
         self._newest: deque[_Window] = deque(maxlen=_WINDOWS)
@@ -61,16 +61,16 @@ class _Windows:
         return window
 
 
-_windows = _Windows()
-
-
 class NearReads:
-    """The windows of one bundle. Thread-safe: a read waits for a window that another one requests."""
+    """The small reads of one bundle. Thread-safe: a read waits for a window that another one requests."""
 
-    def read(self, path: S3Path, begin: int, end: int, fetch: Callable[[int], bytes | bytearray]) -> memoryview | None:
+    def read(
+        self, windows: Windows, path: S3Path, begin: int, end: int, fetch: Callable[[int], bytes | bytearray]
+    ) -> memoryview | None:
         """Returns the bytes between two offsets of an object; None if it is shorter.
 
         Args:
+            windows: Those of the client.
             path: The object.
             begin: The first offset.
             end: The offset after the last byte, at most `SMALL_READ_BYTES` later.
@@ -79,7 +79,7 @@ class NearReads:
         Raises:
             BundlerError: That of ``fetch``.
         """
-        window = _windows.take(self, path, begin)
+        window = windows.take(self, path, begin)
         with window.lock:
             if window.content is None:
                 window.content = fetch(window.begin)

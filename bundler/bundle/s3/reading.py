@@ -92,7 +92,7 @@ class S3File:
             finally:
                 window.close()
 
-        found = near.read(self._path, offset_bytes, end, fetch)
+        found = near.read(s3_client().windows, self._path, offset_bytes, end, fetch)
         if found is None:
             return False
         for buffer in buffers:

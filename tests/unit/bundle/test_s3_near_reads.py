@@ -8,13 +8,19 @@ import weakref
 
 import pytest
 
-from bundler.bundle.s3.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads
+from bundler.bundle.s3.near_reads import SMALL_READ_BYTES, WINDOW_BYTES, NearReads, Windows
 from bundler.core.s3_path import S3Path
 from bundler.errors import Unavailable
 
 CONTENT = random.Random(1).randbytes(WINDOW_BYTES + 5000)
 STEP = WINDOW_BYTES - SMALL_READ_BYTES
 PATH, OTHER = S3Path.parse("s3://abc/x"), S3Path.parse("s3://abc/y")
+
+
+@pytest.fixture
+def windows() -> Windows:
+    """The windows of a client."""
+    return Windows()
 
 
 class Fetches:
@@ -28,37 +34,37 @@ class Fetches:
         return CONTENT[begin : begin + WINDOW_BYTES]
 
 
-def test_neighbours_are_fetched_once_and_other_places_by_themselves():
+def test_neighbours_are_fetched_once_and_other_places_by_themselves(windows: Windows):
     near, fetch = NearReads(), Fetches()
     for begin, end in ((100, 200), (50, 100), (200, 4000), (STEP - 1, STEP - 1 + SMALL_READ_BYTES)):
-        assert near.read(PATH, begin, end, fetch) == CONTENT[begin:end]
+        assert near.read(windows, PATH, begin, end, fetch) == CONTENT[begin:end]
     assert fetch.begins == [0]
-    assert near.read(PATH, STEP, STEP + 9, fetch) == CONTENT[STEP : STEP + 9]
-    assert near.read(OTHER, 100, 200, fetch) == CONTENT[100:200]
+    assert near.read(windows, PATH, STEP, STEP + 9, fetch) == CONTENT[STEP : STEP + 9]
+    assert near.read(windows, OTHER, 100, 200, fetch) == CONTENT[100:200]
     assert fetch.begins == [0, STEP, 0]
 
 
-def test_the_same_bytes_are_fetched_again_because_they_were_wrong():
+def test_the_same_bytes_are_fetched_again_because_they_were_wrong(windows: Windows):
     near, fetch = NearReads(), Fetches()
     for _ in range(3):
-        assert near.read(PATH, 100, 200, fetch) == CONTENT[100:200]
+        assert near.read(windows, PATH, 100, 200, fetch) == CONTENT[100:200]
     assert fetch.begins == [0, 0, 0]
 
 
-def test_an_object_that_ends_early_gives_nothing_and_an_error_is_asked_for_again():
+def test_an_object_that_ends_early_gives_nothing_and_an_error_is_asked_for_again(windows: Windows):
     near, fetch = NearReads(), Fetches()
-    assert near.read(PATH, len(CONTENT) - 10, len(CONTENT) + 1, fetch) is None
+    assert near.read(windows, PATH, len(CONTENT) - 10, len(CONTENT) + 1, fetch) is None
 
     def broken(begin: int) -> bytes:
         raise Unavailable("the connection broke")
 
     with pytest.raises(Unavailable):
-        near.read(OTHER, 0, 10, broken)
-    assert near.read(OTHER, 20, 30, fetch) == CONTENT[20:30], "the window is still empty"
-    assert near.read(OTHER, 0, 10, fetch) == CONTENT[:10]
+        near.read(windows, OTHER, 0, 10, broken)
+    assert near.read(windows, OTHER, 20, 30, fetch) == CONTENT[20:30], "the window is still empty"
+    assert near.read(windows, OTHER, 0, 10, fetch) == CONTENT[:10]
 
 
-def test_threads_wait_for_the_window_that_one_of_them_fetches():
+def test_threads_wait_for_the_window_that_one_of_them_fetches(windows: Windows):
     near, fetch, entered, go = NearReads(), Fetches(), threading.Event(), threading.Event()
 
     def slowly(begin: int) -> bytes:
@@ -67,11 +73,12 @@ def test_threads_wait_for_the_window_that_one_of_them_fetches():
         return fetch(begin)
 
     found: list[object] = []
-    threads = [threading.Thread(target=lambda: found.append(near.read(PATH, 0, 10, slowly)))]
+    threads = [threading.Thread(target=lambda: found.append(near.read(windows, PATH, 0, 10, slowly)))]
     threads[0].start()
     assert entered.wait(30)
     threads += [
-        threading.Thread(target=lambda n=n: found.append(near.read(PATH, n, n + 10, slowly))) for n in (10, 20, 30)
+        threading.Thread(target=lambda n=n: found.append(near.read(windows, PATH, n, n + 10, slowly)))
+        for n in (10, 20, 30)
     ]
     for thread in threads[1:]:
         thread.start()
@@ -81,16 +88,16 @@ def test_threads_wait_for_the_window_that_one_of_them_fetches():
     assert (len(found), fetch.begins) == (4, [0])
 
 
-def test_only_a_few_windows_are_kept():
+def test_only_a_few_windows_are_kept(windows: Windows):
     near, fetch = NearReads(), Fetches()
     for number in range(20):
-        near.read(S3Path.parse(f"s3://abc/{number}"), 0, 10, fetch)
-    near.read(S3Path.parse("s3://abc/19"), 10, 20, fetch)
-    near.read(S3Path.parse("s3://abc/0"), 10, 20, fetch)
+        near.read(windows, S3Path.parse(f"s3://abc/{number}"), 0, 10, fetch)
+    near.read(windows, S3Path.parse("s3://abc/19"), 10, 20, fetch)
+    near.read(windows, S3Path.parse("s3://abc/0"), 10, 20, fetch)
     assert len(fetch.begins) == 21
 
 
-def test_all_bundles_together_keep_only_a_few_windows():
+def test_all_bundles_together_keep_only_a_few_windows(windows: Windows):
     class Content(bytearray):
         """Bytes that can be watched."""
 
@@ -104,13 +111,21 @@ def test_all_bundles_together_keep_only_a_few_windows():
     bases = [NearReads() for _ in range(100)]
     for base in bases:
         for step in range(8):
-            assert base.read(PATH, step * STEP, step * STEP + 10, fetch) is not None
+            assert base.read(windows, PATH, step * STEP, step * STEP + 10, fetch) is not None
     assert len(kept) == 800
     kept_bytes = sum(each() is not None for each in kept) * WINDOW_BYTES
     assert kept_bytes <= 10 << 20
 
 
-def test_a_bundle_does_not_see_the_bytes_that_another_one_fetched():
+def test_a_bundle_does_not_see_the_bytes_that_another_one_fetched(windows: Windows):
     fetch, changed = Fetches(), bytes(WINDOW_BYTES)
-    assert NearReads().read(PATH, 0, 10, fetch) == CONTENT[:10]
-    assert NearReads().read(PATH, 10, 20, lambda _: changed) == changed[:10], "the object was replaced since"
+    assert NearReads().read(windows, PATH, 0, 10, fetch) == CONTENT[:10]
+    assert NearReads().read(windows, PATH, 10, 20, lambda _: changed) == changed[:10], "the object was replaced since"
+
+
+def test_clients_share_no_windows():
+    near, fetch = NearReads(), Fetches()
+    for client in (Windows(), Windows()):
+        for begin in (0, 10):
+            assert near.read(client, PATH, begin, begin + 10, fetch) == CONTENT[begin : begin + 10]
+    assert fetch.begins == [0, 0]
