@@ -48,17 +48,19 @@ class HarborRules(HarborApi):
             Unavailable: Harbor does not answer.
         """
         place = f"projects/{quote(project, safe='')}"
-        answer = self._get(place)
+        answer = self.get(place)
         found = answer.get("project_id") if isinstance(answer, dict) else None
         if type(found) is not int or found < 1 or answer.get("name") != project:
             raise Damaged("the answer is not about this project", subject=f"{self._registry.name}/{project}")
         metadata = answer.get("metadata")
         written = metadata.get("retention_id") if isinstance(metadata, dict) else None
         number = int(written) if isinstance(written, str) and written.isdecimal() and len(written) < 19 else None
-        policy = None if number is None else self._get(f"retentions/{number}")
+        policy = None if number is None else self.get(f"retentions/{number}")
         if number is not None and not _is_of(policy, found):
             raise Damaged("the answer is not about this project", subject=f"{self._registry.name}: retentions/{number}")
-        immutable = tuple(each for each in self._list(f"{place}/immutabletagrules") if isinstance(each, dict))
+        immutable = tuple(
+            each for each in self.entries(f"{place}/immutabletagrules", self.get) if isinstance(each, dict)
+        )
         return ProjectRules(found, number, policy, immutable)
 
     def set_retention(self, before: ProjectRules, rules: tuple[HarborRule, ...]) -> None:

@@ -9,17 +9,17 @@ from typing import Any, cast
 import pytest
 
 from bundler.stores import harbor_settings
-from bundler.stores.harbor_settings import HarborApi
+from bundler.stores.harbor_settings import Answer, HarborApi
 from bundler.stores.registry import Registry
 
 
 def test_a_number_without_end_is_no_retention(monkeypatch: pytest.MonkeyPatch) -> None:
-    def get(self: HarborApi, path: str, **_: bool) -> Any:
+    def answer(self: HarborApi, path: str) -> Answer:
         if not path.startswith("projects?"):
-            return []
-        return [{"name": "team", "project_id": 1, "metadata": {"retention_id": "9" * 5000}}]
+            return Answer([], 2)
+        return Answer([{"name": "team", "project_id": 1, "metadata": {"retention_id": "9" * 5000}}], 5100)
 
-    monkeypatch.setattr(HarborApi, "_get", get)
+    monkeypatch.setattr(HarborApi, "answer", answer)
     (project,) = HarborApi(cast(Registry, None), None, lambda ask: ask()).settings("").projects
     assert (project["name"], project["retention"]) == ("team", None)
 
@@ -36,7 +36,11 @@ def test_settings_without_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> N
             return SimpleNamespace(status=200, read=lambda limit_bytes: page)
 
     monkeypatch.setattr(harbor_settings, "HARBOR_SETTINGS_BYTES", 1 << 20)
-    found = HarborApi(cast(Registry, Endless()), None, lambda ask: ask()).settings("")
+    api = HarborApi(cast(Registry, Endless()), None, lambda ask: ask())
+    found = api.settings("")
     assert len(asked) < 15, "a tenth of a MiB each"
     assert (found.projects, len(found.not_read)) == ((), 3), "projects, robots and labels"
     assert "the settings are too large" in found.not_read[0][1]
+    asked.clear()
+    assert api.settings("") == found, "each reading counts its own bytes"
+    assert asked
