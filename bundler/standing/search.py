@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from bundler.bundle.opening import UncheckedBundle, find_several, load
@@ -131,148 +132,168 @@ def search(request: SearchRequest, run: Run | None = None) -> SearchResult:
         Untrusted, Damaged, Refused: A given file is no receipt, or has a signature that does not match.
         Refused, Unavailable: S3 does not answer.
     """
-    searching = _Search(SearchText.parse(request.text), request.trust, run or Run())
-    searching.run.listener(PhaseBegan("searching", 0, in_bytes=False))
+    asked = _Asked(SearchText.parse(request.text), request.trust, run or Run())
+    asked.run.listener(PhaseBegan("searching", 0, in_bytes=False))
+    searched = _Searched()
     if not request.paths:
-        searching.receipts_in([folder for folder in earlier_folders(None) if folder.is_dir()])
+        searched = _in_receipts(asked, [folder for folder in earlier_folders(None) if folder.is_dir()], searched)
+    bundles: list[UncheckedBundle] = []
     for path in request.paths:
-        searching.at(path)
-    searching.read_bundles()
-    searching.run.listener(PhaseEnded("searching"))
-    found = sorted(searching.found, key=lambda each: each.time or 0, reverse=True)
+        searched, there = _at(asked, path, searched)
+        bundles += there
+    for bundle in _joined(bundles):
+        searched = _in_bundle(asked, bundle, searched)
+    asked.run.listener(PhaseEnded("searching"))
+    found = sorted(searched.found, key=lambda each: each.time or 0, reverse=True)
     return SearchResult(
         request.text,
         tuple(found),
-        searching.receipts,
-        searching.bundles,
-        tuple(searching.unused),
-        searching.more,
+        searched.receipts,
+        searched.bundles,
+        searched.unused,
+        searched.more,
         not request.paths,
     )
 
 
-class _Search:
-    """The findings so far. Local to `search`."""
+@frozen
+class _Asked:
+    """The question, the same for all places."""
 
-    def __init__(self, wanted: SearchText, trust: tuple[Path, ...], run: Run) -> None:
-        self._wanted = wanted
-        self._trust = trust
-        self.run = run
-        self.found: list[SearchHit] = []
-        self.unused: list[tuple[BundlePath, BundlerError]] = []
-        self.receipts = self.bundles = self.more = 0
-        self._kept = 0
-        self._bundles: dict[str, UncheckedBundle] = {}
+    wanted: SearchText
+    trust: tuple[Path, ...]
+    run: Run
 
-    def at(self, path: BundlePath) -> None:
-        """Searches a receipt, or the receipts in a folder. Finds the bundles there.
 
-        Raises:
-            Misuse: There is neither.
-        """
-        if isinstance(path, Path) and not path.is_dir():
-            self.receipts += 1
-            self._read_receipts([path])
-            return
-        bundles, absence = self._bundles_at(path)
-        for bundle in bundles:
-            known = self._bundles.get(bundle.id)
-            listings = (*known.listings, *bundle.listings) if known else bundle.listings
-            self._bundles[bundle.id] = replace(bundle, listings=listings)
-        receipts = self.receipts
-        if isinstance(path, Path):
-            self.receipts_in([path])
-        if absence is not None and self.receipts == receipts:
-            raise absence
+@frozen
+class _Searched:
+    """The findings of the places that were searched."""
 
-    def _bundles_at(self, path: BundlePath) -> tuple[tuple[UncheckedBundle, ...], BundlerError | None]:
-        """Finds the bundles in a folder; the error for none, which is one unless there are receipts.
+    found: tuple[SearchHit, ...] = ()
+    unused: tuple[tuple[BundlePath, BundlerError], ...] = ()
+    receipts: int = 0
+    bundles: int = 0
+    more: int = 0
 
-        It goes first, because it bounds the number of files in the folder.
-        """
-        try:
-            bundles = find_several([path])
-        except Incomplete as error:
+    @property
+    def room(self) -> int:
+        """The number of images that may still be kept."""
+        return SEARCH_IMAGES - sum(len(each.images) for each in self.found)
+
+    def without(self, *unused: tuple[BundlePath, BundlerError]) -> _Searched:
+        """Returns the findings with places that could not be searched."""
+        return replace(self, unused=(*self.unused, *unused))
+
+
+def _at(asked: _Asked, path: BundlePath, before: _Searched) -> tuple[_Searched, tuple[UncheckedBundle, ...]]:
+    """Searches a receipt, or the receipts in a folder. Finds the bundles there.
+
+    The bundles are found first, because that bounds the number of files in the folder.
+
+    Raises:
+        Misuse: There is neither.
+    """
+    if isinstance(path, Path) and not path.is_dir():
+        return _in_receipts(asked, [path], replace(before, receipts=before.receipts + 1)), ()
+    bundles, absence = _bundles_at(path)
+    searched = before.without(*((path, error) for error in bundles[0].skipped)) if bundles else before
+    if isinstance(path, Path):
+        searched = _in_receipts(asked, [path], searched)
+    if absence is not None and searched.receipts == before.receipts:
+        raise absence
+    return searched, bundles
+
+
+def _bundles_at(path: BundlePath) -> tuple[tuple[UncheckedBundle, ...], BundlerError | None]:
+    """Finds the bundles in a folder; the error for none, which is one unless there are receipts."""
+    try:
+        return find_several([path]), None
+    except Incomplete as error:
+        return (), error
+    except Misuse as error:
+        if isinstance(path, S3Path):
             return (), error
-        except Misuse as error:
-            if isinstance(path, S3Path):
-                return (), error
-            hint = "give a receipt, a folder of receipts, a bundle, or a medium with bundles"
-            return (), Misuse("no bundle and no receipt here", subject=str(path), hint=hint)
-        self.unused += [(path, error) for error in bundles[0].skipped]
-        return bundles, None
+        hint = "give a receipt, a folder of receipts, a bundle, or a medium with bundles"
+        return (), Misuse("no bundle and no receipt here", subject=str(path), hint=hint)
 
-    def read_bundles(self) -> None:
-        """Searches the bundles of all paths. Two media of one bundle are one bundle."""
-        for bundle in self._bundles.values():
-            self._in_bundle(bundle)
 
-    def receipts_in(self, folders: list[Path]) -> None:
-        """Searches the receipts of some folders."""
-        if folders:
-            self._read_receipts(folders)
+def _joined(bundles: Iterable[UncheckedBundle]) -> Iterable[UncheckedBundle]:
+    """Each bundle once: two media of one bundle are one bundle."""
+    joined: dict[str, UncheckedBundle] = {}
+    for bundle in bundles:
+        known = joined.get(bundle.id)
+        listings = (*known.listings, *bundle.listings) if known else bundle.listings
+        joined[bundle.id] = replace(bundle, listings=listings)
+    return joined.values()
 
-    def _read_receipts(self, paths: list[Path]) -> None:
-        chooser, with_blobs = chooser_of(self._wanted), bool(self._wanted.digits)
-        reading = Receipts(
-            paths,
-            self._trust,
-            self.run.listener,
-            lambda content, what: parse_receipt_part(content, chooser, what=what, with_blobs=with_blobs),
-            patterns=PATTERNS,
-            is_wanted=self._may_have,
-        )
-        for file, receipt in reading.files():
-            self.run.cancellation.check()
-            self._add(_of_receipt(file, receipt), found_in_receipt(receipt, self._wanted))
-        self.unused += reading.unused
-        self.more += reading.more
 
-    def _may_have(self, path: Path) -> bool:
+def _in_receipts(asked: _Asked, paths: list[Path], before: _Searched) -> _Searched:
+    """Searches receipts, and those in folders."""
+    if not paths:  # no paths would mean those of the state folder
+        return before
+    wanted, chooser = asked.wanted, chooser_of(asked.wanted)
+    seen: list[Path] = []
+
+    def may_have(path: Path) -> bool:
         """False if a file is no receipt, or cannot have the text. A damaged one is read again for its error."""
-        self.run.cancellation.check()
+        asked.run.cancellation.check()
         if not is_receipt(path):
             return False
-        self.receipts += 1
-        self.run.listener(Moved(1))
+        seen.append(path)
+        asked.run.listener(Moved(1))
         try:
             content = read_bounded(path, RECEIPT_BYTES)
-            return not content.rstrip().endswith(b"}") or self._wanted.may_be_in(content)
+            return not content.rstrip().endswith(b"}") or wanted.may_be_in(content)
         except (Damaged, Incomplete, LocalStorage):
             return True
 
-    def _in_bundle(self, unchecked: UncheckedBundle) -> None:
-        self.run.cancellation.check()
-        keys = trusted_keys(self._trust, judged=Judged(locals_of(unchecked.folders)))
-        try:
-            bundle = load(_sealed(unchecked, keys))
-        except (Damaged, Incomplete, LocalStorage, Refused) as error:
-            self.unused.append((unchecked.own_folders[0], error))
-            return
-        self.run.listener(Moved(1))
-        if not isinstance(bundle, Bundle):
-            hint = "bundler inspect --passphrase-file FILE"
-            self.unused.append(
-                (unchecked.own_folders[0], Misuse("an encrypted bundle: its images are not known", hint=hint))
-            )
-            return
-        self.bundles += 1
-        manifest = bundle.manifest
-        found = list(found_in_manifest(manifest, self._wanted))
-        images = (image for _, image in found)
-        self._add(_of_bundle(unchecked, bundle, (image for image, _ in found)), images)
+    reading = Receipts(
+        paths,
+        asked.trust,
+        asked.run.listener,
+        lambda content, what: parse_receipt_part(content, chooser, what=what, with_blobs=bool(wanted.digits)),
+        patterns=PATTERNS,
+        is_wanted=may_have,
+    )
+    found: list[SearchHit] = []
+    room = before.room
+    for file, receipt in reading.files():
+        asked.run.cancellation.check()
+        hits = _with_images(_of_receipt(file, receipt), found_in_receipt(receipt, wanted), room)
+        found += hits
+        room -= sum(len(each.images) for each in hits)
+    return replace(
+        before,
+        found=(*before.found, *found),
+        unused=(*before.unused, *reading.unused),
+        receipts=before.receipts + len(seen),
+        more=before.more + reading.more,
+    )
 
-    def _add(self, found: SearchHit, images: Iterable[FoundImage]) -> None:
-        kept: list[FoundImage] = []
-        more = 0
-        for image in images:
-            if self._kept < SEARCH_IMAGES:
-                kept.append(image)
-                self._kept += 1
-            else:
-                more += 1
-        if kept or more:
-            self.found.append(replace(found, images=tuple(kept), more=more))
+
+def _in_bundle(asked: _Asked, unchecked: UncheckedBundle, before: _Searched) -> _Searched:
+    asked.run.cancellation.check()
+    keys = trusted_keys(asked.trust, judged=Judged(locals_of(unchecked.folders)))
+    folder = unchecked.own_folders[0]
+    try:
+        bundle = load(_sealed(unchecked, keys))
+    except (Damaged, Incomplete, LocalStorage, Refused) as error:
+        return before.without((folder, error))
+    asked.run.listener(Moved(1))
+    if not isinstance(bundle, Bundle):
+        hint = "bundler inspect --passphrase-file FILE"
+        return before.without((folder, Misuse("an encrypted bundle: its images are not known", hint=hint)))
+    found = list(found_in_manifest(bundle.manifest, asked.wanted))
+    hit = _of_bundle(unchecked, bundle, (image for image, _ in found))
+    hits = _with_images(hit, (image for _, image in found), before.room)
+    return replace(before, found=(*before.found, *hits), bundles=before.bundles + 1)
+
+
+def _with_images(hit: SearchHit, images: Iterable[FoundImage], room: int) -> tuple[SearchHit, ...]:
+    """A hit with the images for which there is room, and the number of the others; none without images."""
+    left = iter(images)
+    kept, more = tuple(islice(left, room)), sum(1 for _ in left)
+    return (replace(hit, images=kept, more=more),) if kept or more else ()
 
 
 def _sealed(unchecked: UncheckedBundle, keys: list[PublicKey]) -> Sealed:
