@@ -26,22 +26,8 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
     """
     pairs = sorted(zip(receipts, ids, strict=True), key=lambda pair: (pair[0].started, pair[1]))
     ordered = [receipt for receipt, _ in pairs]
-    first, last = ordered[0], ordered[-1]
-    for receipt in ordered:
-        if receipt.bundle_id != first.bundle_id:
-            raise Misuse(
-                "the receipts belong to different bundles",
-                subject=receipt.bundle_name,
-                expected=first.bundle_id or "none",
-                actual=receipt.bundle_id or "none",
-            )
-    lists = {receipt.blobs for receipt in ordered if receipt.blobs}
-    if max(len(lists), len({receipt.blob_sizes for receipt in ordered if receipt.blob_sizes})) > 1:
-        raise Damaged(
-            "the receipts list different blobs of one bundle",
-            subject=first.bundle_name,
-            hint="one of them is forged: see who has signed each with bundler receipt verify",
-        )
+    _check_one_bundle(ordered)
+    last = ordered[-1]
     targets = tuple(_merged_target(ordered, name) for name in _each_once(t.target for r in ordered for t in r.targets))
     lacking = missing_shards(ordered)
     are_chosen = all(receipt.chosen for receipt in ordered)
@@ -62,7 +48,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         weakened=_each_once(option for receipt in ordered for option in receipt.weakened),
         operator=", ".join(_each_once(receipt.operator for receipt in ordered)),
         host=", ".join(_each_once(receipt.host for receipt in ordered)),
-        started=first.started,
+        started=ordered[0].started,
         finished=max(receipt.finished for receipt in ordered),
         exit_code=next((r.exit_code for r in reversed(ordered) if r.exit_code), 3) if not is_done else missing_code,
         error=last.error if not is_done else missing_words,
@@ -75,6 +61,30 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         shards=tuple(dict.fromkeys(shard for receipt in ordered for shard in receipt.shards)) if lacking else (),
         chosen=_each_once(option for receipt in ordered for option in receipt.chosen) if are_chosen else (),
     )
+
+
+def _check_one_bundle(receipts: Sequence[Receipt]) -> None:
+    """Makes sure that receipts are of one bundle, and agree about its blobs.
+
+    Raises:
+        Misuse, Damaged: They are not, or do not.
+    """
+    first = receipts[0]
+    for receipt in receipts:
+        if receipt.bundle_id != first.bundle_id:
+            raise Misuse(
+                "the receipts belong to different bundles",
+                subject=receipt.bundle_name,
+                expected=first.bundle_id or "none",
+                actual=receipt.bundle_id or "none",
+            )
+    lists = {receipt.blobs for receipt in receipts if receipt.blobs}
+    if max(len(lists), len({receipt.blob_sizes for receipt in receipts if receipt.blob_sizes})) > 1:
+        raise Damaged(
+            "the receipts list different blobs of one bundle",
+            subject=first.bundle_name,
+            hint="one of them is forged: see who has signed each with bundler receipt verify",
+        )
 
 
 def missing_shards(receipts: Sequence[Receipt]) -> tuple[Shard, ...]:

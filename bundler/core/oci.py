@@ -155,21 +155,15 @@ def parse_manifest(content: bytes, media_type: str, *, what: str, digest: Digest
         Damaged: The document is not valid, or does not match its media type.
         Refused: The document is of Docker's schema 1, or larger than registries accept.
     """
-    if len(content) > MANIFEST_BYTES:
-        raise Refused(
-            "the manifest is larger than registries accept",
-            subject=what,
-            expected=texts.text("at most {manifest_bytes} bytes", manifest_bytes=MANIFEST_BYTES),
-            actual=texts.text("{size} bytes", size=len(content)),
-        )
+    _check_size(content, what)
     media_type = media_type or media_type_of(content, what=what)
-    descriptor = Descriptor(media_type, digest or Digest.of(content), len(content))
     if media_type in _SCHEMA_1_TYPES:
         raise Refused(
             "a Docker schema 1 manifest, which no current registry accepts",
             subject=what,
             hint="push the image again with a current Docker, then export it",
         )
+    descriptor = Descriptor(media_type, digest or Digest.of(content), len(content))
     if media_type not in MANIFEST_TYPES:
         refuse_disguise(content, media_type, what=what)
         return Manifest(descriptor)
@@ -179,14 +173,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str, digest: Digest
     strict_json.check_fields(document, _MANIFEST_FIELDS, what=what)
     _check_identity(document, media_type, what)
     if media_type in INDEX_TYPES:
-        children = _descriptors(document.get("manifests"), f"{what}: manifests", is_typed=False)
-        if len(children) > INDEX_CHILDREN:
-            raise Damaged(
-                "too many manifests in one index",
-                subject=what,
-                expected=texts.text("at most {index_children}", index_children=INDEX_CHILDREN),
-                actual=str(len(children)),
-            )
+        children = _children(document, what)
         return Manifest(
             descriptor,
             children=tuple(child for child in children if is_manifest_type(child.media_type)),
@@ -202,6 +189,28 @@ def parse_manifest(content: bytes, media_type: str, *, what: str, digest: Digest
         layers=_descriptors(document.get("layers"), f"{what}: layers"),
         subject=_subject(document),
     )
+
+
+def _check_size(content: bytes, what: str) -> None:
+    if len(content) > MANIFEST_BYTES:
+        raise Refused(
+            "the manifest is larger than registries accept",
+            subject=what,
+            expected=texts.text("at most {manifest_bytes} bytes", manifest_bytes=MANIFEST_BYTES),
+            actual=texts.text("{size} bytes", size=len(content)),
+        )
+
+
+def _children(index: Mapping[str, Any], what: str) -> tuple[Descriptor, ...]:
+    children = _descriptors(index.get("manifests"), f"{what}: manifests", is_typed=False)
+    if len(children) > INDEX_CHILDREN:
+        raise Damaged(
+            "too many manifests in one index",
+            subject=what,
+            expected=texts.text("at most {index_children}", index_children=INDEX_CHILDREN),
+            actual=str(len(children)),
+        )
+    return children
 
 
 def _subject(document: Mapping[str, Any]) -> Digest | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -12,10 +12,11 @@ from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.journal import PinnedAttachments
+from bundler.core.location import Location
 from bundler.core.manifest import MissingImage
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedAttachment
-from bundler.errors import BundlerError
+from bundler.errors import Absent, BundlerError
 from bundler.exporting.attached import Attached, AttachmentSource, with_attachments
 from bundler.exporting.blob_index import Documents, FoundImage
 from bundler.exporting.failures import not_resolved
@@ -30,7 +31,7 @@ from bundler.exporting.staging import make_ready, notice_originals
 from bundler.run import retrying
 from bundler.stores.opened import Stores
 from bundler.texts import text
-from bundler.transfer import ask_each
+from bundler.transfer import Answers, ask_each
 from bundler.transports.transport import source_of
 from bundler.verified_blob import read_small_blob
 
@@ -91,8 +92,43 @@ def resolve(listed: Listed) -> Resolved:
     )
     notice_originals(listed.entries, stores, run)
     known = {entry: image for entry in listed.entries if (image := resume.missing(entry))}
-    asked = [entry for entry in listed.entries if entry not in known]
     documents = Documents()
+    answers = _found([entry for entry in listed.entries if entry not in known], listed, resume, absent, documents)
+    images = tuple(answers.given.values())
+    missing = known | _skipped(answers.failed, len(images), listed)
+    _notice_made(images, session)
+    resolved = Resolved(
+        session,
+        stores,
+        resume,
+        images,
+        {entry: missing[entry] for entry in listed.entries if entry in missing},
+        documents,
+        listed.there,
+        listed.entries,
+    )
+    if not session.request.completes:  # a supplement leaves out what the bundle that it completes has
+        notice_left(resolved.left, run.listener)
+    return resolved
+
+
+def _found(
+    entries: Sequence[Entry],
+    listed: Listed,
+    resume: Resume,
+    absent: Mapping[Location, Absent],
+    documents: Documents,
+) -> Answers[Entry, FoundImage]:
+    """Resolves images in parallel, with their attachments.
+
+    Args:
+        entries: The images.
+        listed: The stage before this one.
+        resume: The facts of an earlier run.
+        absent: The images that were not there when they were made ready.
+        documents: Keeps the manifests and configs that are read or made.
+    """
+    session, stores, run = listed.session, listed.stores, listed.session.run
     # A resumed export keeps the images that it started with.
     is_checked = session.request.skips_unusable and resume.journal is None
     lost = LostBlobs(stores, run, listed.there.blobs) if is_checked else None
@@ -113,29 +149,14 @@ def resolve(listed: Listed) -> Resolved:
         run.listener(Moved(1))
         return FoundImage(entry, attached.image, found.moved_to, attached.left)
 
-    run.listener(PhaseBegan("resolving", len(asked), in_bytes=False))
+    run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
     try:
-        answers = ask_each(asked, ask, run, is_remote=lambda entry: bool(source_of(entry.source).peer))
+        answers = ask_each(entries, ask, run, is_remote=lambda entry: bool(source_of(entry.source).peer))
     finally:
         if listed.kept is not None:
             listed.kept.prune()
     run.listener(PhaseEnded("resolving"))
-    images = tuple(answers.given.values())
-    missing = known | _skipped(answers.failed, len(images), listed)
-    _notice_made(images, session)
-    resolved = Resolved(
-        session,
-        stores,
-        resume,
-        images,
-        {entry: missing[entry] for entry in listed.entries if entry in missing},
-        documents,
-        listed.there,
-        listed.entries,
-    )
-    if not session.request.completes:  # a supplement leaves out what the bundle that it completes has
-        notice_left(resolved.left, run.listener)
-    return resolved
+    return answers
 
 
 def _resolution(entry: Entry, listed: Listed, earlier: Digest | None) -> Resolution:

@@ -6,7 +6,8 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bundler import texts
 from bundler.core.events import COPIED, FAILED, Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
@@ -19,6 +20,10 @@ from bundler.stores.opened import Stores
 from bundler.system.scratch import Scratch
 from bundler.transfer import ask_all
 from bundler.transports.transport import IndexedFile, Preparation, SourceLocation, source_of
+
+if TYPE_CHECKING:
+    from bundler.stores.archives import Ready
+    from bundler.stores.image_file import Tap
 
 
 def index_files(entries: Sequence[ListEntry], stores: Stores, run: Run) -> None:
@@ -70,40 +75,40 @@ def make_ready(
     staging_cache = StagingCache()
 
     def work(task: Preparation) -> None:
-        size, called = sizes[task], str(task)
-        run.listener(Began(called, size))
-        seen = 0
+        def stage(tap: Tap) -> Ready:
+            staging = Staging(scratch, staging_cache, layer_compression, lambda text: run.listener(Noticed(text)), tap)
+            return task.make_ready([source.asked_for for source in tasks[task]], stores, staging)
 
-        def tap(piece: bytes | memoryview) -> None:
-            nonlocal seen
-            run.cancellation.check()
-            moved = min(len(piece), size - seen)
-            seen += moved
-            run.listener(Moved(moved))
-
-        staging = Staging(scratch, staging_cache, layer_compression, lambda text: run.listener(Noticed(text)), tap)
-        names = [source.asked_for for source in tasks[task]]
-        try:
-            ready = retrying(lambda: task.make_ready(names, stores, staging), run, subject=called)
-        except BaseException:
-            run.listener(Finished(called, FAILED, size_bytes=size))
-            raise
-        stores.keep_ready(tasks[task], ready)
-        run.listener(Moved(size - seen))
-        run.listener(Finished(called, COPIED, size_bytes=size))
+        stores.keep_ready(tasks[task], _reported(stage, str(task), sizes[task], run))
 
     run.listener(PhaseBegan("reading daemons and files", sum(sizes.values()), in_bytes=True))
     failed = ask_all(sorted(tasks, key=lambda task: -sizes[task]), work, run, workers=run.jobs)
     run.listener(PhaseEnded("reading daemons and files"))
-    absent: dict[Location, Absent] = {}
-    errors: list[BundlerError] = []
-    for task, error in failed:
-        if isinstance(error, Absent) and len(tasks[task]) == 1:
-            absent[tasks[task][0]] = error
-        else:
-            errors.append(error)
-    _raise_all(errors, texts.text("sources cannot be read"))
-    return absent
+    absent = {task: error for task, error in failed if isinstance(error, Absent) and len(tasks[task]) == 1}
+    _raise_all([error for task, error in failed if task not in absent], texts.text("sources cannot be read"))
+    return {tasks[task][0]: error for task, error in absent.items()}
+
+
+def _reported(stage: Callable[[Tap], Ready], called: str, size_bytes: int, run: Run) -> Ready:
+    """Makes something ready, with retries, and reports the bytes that it reads: each of them once."""
+    seen_bytes = 0
+
+    def tap(piece: bytes | memoryview) -> None:
+        nonlocal seen_bytes
+        run.cancellation.check()
+        moved = min(len(piece), size_bytes - seen_bytes)
+        seen_bytes += moved
+        run.listener(Moved(moved))
+
+    run.listener(Began(called, size_bytes))
+    try:
+        ready = retrying(lambda: stage(tap), run, subject=called)
+    except BaseException:
+        run.listener(Finished(called, FAILED, size_bytes=size_bytes))
+        raise
+    run.listener(Moved(size_bytes - seen_bytes))
+    run.listener(Finished(called, COPIED, size_bytes=size_bytes))
+    return ready
 
 
 def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None:

@@ -173,6 +173,16 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
         return _Read(given, statement)
     if not _is_place(given):
         return _Read(given, listed_images(given, request.platforms, request.network, request.scratch, run))
+    _refuse_missing(given)
+    return _Read(given, Statement("", _inventory_of(given, request, run, other)))
+
+
+def _refuse_missing(given: str) -> None:
+    """Refuses the path of a file that is not there, before it is taken for the name of a registry.
+
+    Raises:
+        Misuse: It looks like one.
+    """
     if not prefix_of(given) and (given.endswith(_LIST_SUFFIXES) or given.startswith((".", "/", "~"))):
         raise Misuse("there is no such file", subject=given)
     if not prefix_of(given) and "/" in given and Path(given).parent.is_dir():
@@ -181,6 +191,10 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
             subject=given,
             hint=text("for a registry write docker://{given}", given=given),
         )
+
+
+def _inventory_of(given: str, request: DiffRequest, run: Run, other: _Read | None) -> Inventory:
+    """The inventory of a place. A registry without a catalog is asked for the repositories of the other side."""
     target = parse_target(given)
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     try:
@@ -199,7 +213,7 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
         )
         side = _side(other, _Form(request, has_registry=True, are_registries=False).of(other))
         contents = contents_of(given, target, _repositories(side, target.pushed_to.prefix), stores, run)
-    inventory = Inventory(
+    return Inventory(
         f"bundler {__version__}",
         str(target),
         target.kind,
@@ -212,7 +226,6 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
         contents.images,
         contents.not_listed,
     )
-    return _Read(given, Statement("", inventory))
 
 
 @frozen

@@ -219,21 +219,15 @@ def _of_repository(
         new = {number for number in going if digests[number] not in agreed.digests}
         going = needs.unneeded(removed, kept | new, _among(digests, left & agreed.digests))
     is_going = frozenset(going)
-    named: dict[int, list[str]] = {}
-    for tag, number in sorted(needs.tags.items()):
-        named.setdefault(number, []).append(tag)
-    alone = [
-        tag
-        for tag, number in sorted(needs.tags.items())
-        if number not in is_going and (tag in removed or needs.attached.get(tag) in is_going)
-    ]
+    named = _tags_by_manifest(needs)
+    alone = _tags_alone(needs, removed, is_going)
     return RepositoryPlan(
         repository.name,
         decided,
         tuple(
             GoingManifest(
                 manifests[number].descriptor,
-                tuple(named.get(number, ())),
+                named.get(number, ()),
                 tuple(digests[each] for each in needs.edges[number] if each in is_going),
             )
             for number in going
@@ -246,6 +240,23 @@ def _of_repository(
             )
             for tag in alone
         ),
+    )
+
+
+def _tags_by_manifest(needs: Needs) -> dict[int, tuple[str, ...]]:
+    """The tags of each manifest, in their order."""
+    named: dict[int, list[str]] = {}
+    for tag, number in sorted(needs.tags.items()):
+        named.setdefault(number, []).append(tag)
+    return {number: tuple(tags) for number, tags in named.items()}
+
+
+def _tags_alone(needs: Needs, removed: frozenset[str], going: frozenset[int]) -> tuple[str, ...]:
+    """The tags that go while their manifests stay: rules remove them, or the subject of an attachment tag goes."""
+    return tuple(
+        tag
+        for tag, number in sorted(needs.tags.items())
+        if number not in going and (tag in removed or needs.attached.get(tag) in going)
     )
 
 
