@@ -534,3 +534,49 @@ def test_patterns_are_compiled_when_they_are_used():
     at_start = re.compile(r"^_?[A-Z].* = re\.compile\(", re.MULTILINE)
     found = {str(path) for path in MODULES if at_start.search((ROOT / path).read_text("utf-8"))}
     assert found <= may, "take bundler.core.patterns.lazy_pattern"
+
+
+CLI = [path for path in MODULES if part_of(path) == "cli"]
+MOST_PARAMETERS = 15
+MOST_LINES = 60
+
+
+def functions_of_the_command_line():
+    for path in CLI:
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            if isinstance(node, ast.FunctionDef):
+                yield path, node
+
+
+def test_functions_of_the_command_line_are_narrow_and_short():
+    for path, node in functions_of_the_command_line():
+        parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        assert len(parameters) <= MOST_PARAMETERS, f"{path}: {node.name} takes {len(parameters)}; make groups of flags"
+        body = node.body[1:] if ast.get_docstring(node) else node.body
+        lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+        assert lines <= MOST_LINES, f"{path}: {node.name} has {lines} lines"
+
+
+def lists_of_flags():
+    """The flags that stand together at a command, or are put together for several."""
+    for path in CLI:
+        tree = ast.parse((ROOT / path).read_text())
+
+        def flag(each, path=path):
+            words = ast.unparse(each)
+            return f"{path} {words}" if "(" in words else words.split(".")[-1]
+
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                yield str(path), [flag(each) for each in node.decorator_list]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "together":
+                yield str(path), [flag(each) for each in node.args]
+
+
+def test_no_list_of_flags_is_written_twice():
+    known = {}
+    for path, flags in lists_of_flags():
+        for at in range(len(flags) - 2):
+            run = tuple(flags[at : at + 3])
+            assert run not in known, f"{path} repeats {', '.join(run)} of {known[run]}; put them together"
+            known[run] = path

@@ -1,8 +1,8 @@
 """The command line: flags become a request, errors become exit codes. Nothing else happens here.
 
-Each command has one file, which is loaded when the command runs; `program` is the program of all commands, `options`
-has the flags that several share. Everything but click is imported inside the commands, so that ``bundler --help``
-answers at once.
+Each command has one file, which is loaded when the command runs; `program` is the program of all commands. Flags that
+several commands share are in the modules whose names end with `options`, most of them in groups (`collected`).
+Everything but click is imported inside the commands, so that ``bundler --help`` answers at once.
 """
 
 from __future__ import annotations

@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import options, with_report
-from bundler.cli.bundle_options import BundleFlags, bundle_options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import options, run_options, with_report
+from bundler.cli.bundle_options import BundleFlags, brief_lines, bundle_options
+from bundler.cli.program import program
 from bundler.cli.values import SecretFile
 from bundler.errors import Misuse
 
@@ -45,26 +44,17 @@ bundler backup registry.internal:5000 -o /srv/backup --key backup.key --dry-run
     metavar="FILE",
     help="USER:PASSWORD of a user who may read the settings of all projects (Harbor).",
 )
-@options.jobs_option
-@options.rate_option
-@metrics_option
-@with_report.report_options
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@run_options.pace_options
+@with_report.reported_result_options
 def backup(
     registry: str,
     flags: BundleFlags,
     name: str | None,
     repositories: tuple[str, ...],
     receipts: tuple[str, ...],
-    admin_credentials: str | None,
-    jobs: int | None,
-    rate_text: str | None,
+    running: run_options.Running,
     reporting: with_report.Reporting,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    showing: run_options.Showing,
 ) -> int:
     """Make a signed bundle of everything in a registry: all repositories, tags, signatures and other attachments.
 
@@ -75,8 +65,8 @@ def backup(
     """
     from bundler.views import backup_report
 
-    flags.check(admin_credentials)
-    if not (flags.since or receipts) and (flags.trust or flags.insecure_no_signature):
+    flags.check()
+    if not (flags.since or receipts) and (flags.signers.trust or flags.signers.insecure_no_signature):
         raise Misuse("--trust and --insecure-no-signature need --since or --receipt")
     if not flags.since and flags.since_passphrase_file:
         raise Misuse("--since-passphrase-file needs --since")
@@ -87,15 +77,12 @@ def backup(
         export=flags.request(made, lists=(), name=name),
         repositories=repositories,
         receipts=options.paths(receipts),
-        admin=options.credentials_in(admin_credentials, "--admin-credentials") if admin_credentials else None,
+        admin=flags.network.admin(),
     )
-    result = with_run(lambda run: bundler.backup(request, run), jobs=jobs, is_quiet=quiet, rate=options.rate(rate_text))
-    lines = (
-        [*map(str, result.export.folders), *([made] if made else [])]
-        if quiet
-        else backup_report.lines(result, made, is_verbose=verbose)
-    )
-    document = backup_report.document(result, made) if is_json else {}
+    result = running.do(lambda run: bundler.backup(request, run))
+    brief = brief_lines(result.export, made)
+    lines = brief if showing.quiet else backup_report.lines(result, made, is_verbose=showing.verbose)
+    document = backup_report.document(result, made) if showing.is_json else {}
     lines, document = reporting.add(result.export, lines, document)
-    show(lines, document, is_json=is_json)
+    showing.lines(lines, lambda: document)
     return result.exit_code

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.collected import collected
+from bundler.cli import choice_options, network_options, options, run_options, secret_options, trust_options
+from bundler.cli.collected import together
 from bundler.cli.completions import sizes
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.core.frozen import frozen
@@ -17,9 +17,9 @@ from bundler.errors import Misuse
 from bundler.system.bundle_paths import bundle_path
 
 if TYPE_CHECKING:
-    from bundler import ExportRequest
+    from bundler import ExportRequest, ExportResult
 
-_OPTIONS = (
+bundle_options = together(
     click.option(
         "-o",
         "--output",
@@ -45,8 +45,8 @@ _OPTIONS = (
         "--key-passphrase-file", type=SecretFile(), metavar="FILE", help="The private key's passphrase, with --encrypt."
     ),
     click.option("--unsigned", is_flag=True, help="Make a bundle without a signature. All reports show this."),
-    options.only_option,
-    options.except_option,
+    choice_options.only_option,
+    choice_options.except_option,
     click.option(
         "--chunk-size",
         metavar="SIZE",
@@ -61,7 +61,7 @@ _OPTIONS = (
         "as much as any one chunk of each group needs (1chunk), or any one medium (1medium), also of a given size "
         "(1medium:bd25). Default: none.",
     ),
-    options.scratch_option,
+    secret_options.scratch_option,
     click.option(
         "--format",
         "archive",
@@ -79,8 +79,8 @@ _OPTIONS = (
         help="Leave out what the receiver has by PATH: the folder of a bundle (its small files are enough), its "
         "place in S3, a signed receipt, or a signed inventory. May be repeated.",
     ),
-    options.since_trust_option,
-    options.since_unsigned_option,
+    trust_options.since_trust_option,
+    trust_options.since_unsigned_option,
     click.option(
         "--since-passphrase-file",
         type=SecretFile(),
@@ -100,18 +100,16 @@ _OPTIONS = (
         help="Read everything back from the medium before the bundle is sealed. Default: if DIR is on a stick, a card "
         "or a disc.",
     ),
-    options.username_option,
-    options.password_stdin_option,
-    options.plain_http_option,
-    options.cacert_option,
-    options.foreign_layers_option,
-    options.dry_run_option,
+    network_options.registry_options,
+    network_options.foreign_layers_option,
+    run_options.dry_run_option,
 )
+"""Gives a command the flags of `BundleFlags`."""
 
 
 @frozen
 class BundleFlags:
-    """The values of these flags, by their names in the command."""
+    """The flags of a command that makes a bundle."""
 
     outputs: tuple[str, ...]
     medium_size: str | None
@@ -119,8 +117,7 @@ class BundleFlags:
     passphrase_file: str | None
     key_passphrase_file: str | None
     unsigned: bool
-    only: tuple[str, ...]
-    except_: tuple[str, ...]
+    choice: choice_options.ChoiceFlags
     chunk_size: str | None
     parity: str | None
     scratch: str | None
@@ -128,17 +125,12 @@ class BundleFlags:
     encrypt: bool
     generate_passphrase: bool
     since: tuple[str, ...]
-    trust: tuple[str, ...]
-    insecure_no_signature: bool
+    signers: trust_options.SignerFlags
     since_passphrase_file: str | None
     with_tool: str | None
     restart: bool
     read_back: bool | None
-    username: str | None
-    password_stdin: bool
-    plain_http: tuple[str, ...]
-    cacert: str | None
-    foreign_layers: tuple[str, ...]
+    network: network_options.NetworkFlags
     dry_run: bool
 
     def check(self, *others: str | None) -> None:
@@ -151,7 +143,7 @@ class BundleFlags:
             Misuse: They do.
         """
         files = (self.passphrase_file, self.key_passphrase_file, self.since_passphrase_file)
-        if self.password_stdin and "-" in (*others, *files):
+        if self.network.password_stdin and "-" in (*others, self.network.admin_credentials, *files):
             raise Misuse("--password-stdin reads all of standard input", hint="give the other one as a file")
         if self.generate_passphrase and not self.encrypt:
             raise Misuse("--generate-passphrase needs --encrypt")
@@ -186,30 +178,31 @@ class BundleFlags:
                 bundler.parse_chunk_size(self.chunk_size) if self.chunk_size else bundler.chunk_size_for(medium_bytes)
             ),
             key_path=Path(self.key) if self.key else None,
-            key_passphrases=lambda: options.passphrases_of_key(
+            key_passphrases=lambda: secret_options.passphrases_of_key(
                 key_file, option="--key-passphrase-file" if self.encrypt else None
             ),
             archive=bundler.ARCHIVE_KINDS[self.archive] if self.archive else None,
             is_encrypted=self.encrypt,
-            bundle_passphrase=lambda: made or options.passphrase_of_bundle(self.passphrase_file, is_new=True),
+            bundle_passphrase=lambda: made or secret_options.passphrase_of_bundle(self.passphrase_file, is_new=True),
             is_unsigned=self.unsigned,
-            selection=options.selection(self.only, self.except_),
+            selection=self.choice.selection(),
             is_dry_run=self.dry_run,
             since=options.bundle_paths(self.since),
-            trust=options.paths(self.trust),
-            is_since_without_signature=self.insecure_no_signature,
-            since_unlocking=options.unlocking_since(self.since_passphrase_file, self.scratch),
+            trust=self.signers.keys(),
+            is_since_without_signature=self.signers.insecure_no_signature,
+            since_unlocking=secret_options.unlocking_since(self.since_passphrase_file, self.scratch),
             tool=Path(self.with_tool) if self.with_tool is not None else None,
             is_restarted=self.restart,
             is_passphrase_new=made is not None,
             is_read_back=self.read_back,
-            network=options.network(self.plain_http, self.cacert, foreign_layers=self.foreign_layers),
-            login=options.credentials(self.username, self.password_stdin),
-            scratch=options.scratch_folder(self.scratch),
+            network=self.network.options_of_sources(),
+            login=self.network.credentials(),
+            scratch=secret_options.scratch_folder(self.scratch),
             parity=bundler.parse_parity(self.parity) if self.parity else None,
             **more,
         )
 
 
-bundle_options = collected("flags", BundleFlags, _OPTIONS)
-"""Gives a command these flags. It gets them in one argument, ``flags``."""
+def brief_lines(result: ExportResult, made: str | None) -> list[str]:
+    """The lines of a result with ``--quiet``: the folders, and the passphrase that was made."""
+    return [*map(str, result.folders), *([made] if made else [])]

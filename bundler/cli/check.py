@@ -7,10 +7,17 @@ from dataclasses import replace
 import click
 
 import bundler
-from bundler.cli import options, target_options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
-from bundler.errors import Misuse
+from bundler.cli import (
+    choice_options,
+    network_options,
+    options,
+    receipt_options,
+    run_options,
+    secret_options,
+    target_options,
+    trust_options,
+)
+from bundler.cli.program import program
 
 
 @program.command(
@@ -30,10 +37,10 @@ bundler check receipt.json --need need.txt                        what must be c
     "name of it.",
 )
 @click.option("--deep", is_flag=True, help="Read every manifest, config and layer, and hash it.")
-@options.trust_option
-@options.unsigned_ok_option
-@options.only_option
-@options.except_option
+@trust_options.trust_option
+@trust_options.unsigned_ok_option
+@choice_options.only_option
+@choice_options.except_option
 @target_options.mapping_option(help="Names of the images of a bundle, as for import.")
 @click.option("--rules", metavar="FILE", help="Rules for the names of a bundle, as for import; see docs/rules.yaml.")
 @click.option("--no-digest-tags", is_flag=True, help="The bundle was imported with this flag.")
@@ -44,45 +51,25 @@ bundler check receipt.json --need need.txt                        what must be c
     show_default=True,
     help="Check the signatures, SBOMs and attestations of the images too.",
 )
-@options.need_option
-@target_options.need_key_option
-@options.key_passphrase_file_option
-@options.bundle_passphrase_file_option
-@options.scratch_option
-@options.username_option
-@options.password_stdin_option
-@options.plain_http_option
-@options.cacert_option
-@options.jobs_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@receipt_options.need_option
+@receipt_options.need_key_option
+@secret_options.passphrase_options
+@network_options.registry_options
+@run_options.jobs_option
+@run_options.result_options
 def check(
     paths: tuple[str, ...],
     target: str | None,
     deep: bool,
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    only: tuple[str, ...],
-    except_: tuple[str, ...],
-    mapping: str,
-    rules: str | None,
-    no_digest_tags: bool,
+    signers: trust_options.SignerFlags,
+    choice: choice_options.ChoiceFlags,
+    names: target_options.NameFlags,
     attachments: str,
-    need: str | None,
-    need_key: str | None,
-    key_passphrase_file: str | None,
-    passphrase_file: str | None,
-    scratch: str | None,
-    username: str | None,
-    password_stdin: bool,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
-    jobs: int | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    needs: receipt_options.NeedFlags,
+    secrets: secret_options.SecretFlags,
+    network: network_options.NetworkFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Check that all that an import pushed is still there, whole, under the same digests. Changes nothing.
 
@@ -96,32 +83,25 @@ def check(
     """
     from bundler.views import check_report, documents
 
-    options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)
-    if need_key and need is None:
-        raise Misuse("--need-key signs a need-list", hint="give its file: --need FILE")
+    secret_options.check_stdin(network, secrets, needs)
+    needs.check()
     parsed = bundler.parse_target(target) if target else None
-    registries = options.registries_of((parsed,)) if parsed else ()
     request = bundler.CheckRequest(
         paths=options.bundle_paths(paths),
         target=parsed,
         is_deep=deep,
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        selection=options.selection(only, except_),
-        mapping=mapping,
-        rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,
-        has_digest_tags=not no_digest_tags,
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        selection=choice.selection(),
+        mapping=names.mapping,
+        rules=names.given_rules(),
+        has_digest_tags=not names.no_digest_tags,
         has_attachments=attachments == "all",
-        unlocking=options.unlocking(passphrase_file, scratch),
-        network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
-        need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
+        unlocking=secrets.unlocking(),
+        network=network.options(network_options.registries_of((parsed,) if parsed else ())),
+        need=needs.request(),
     )
     result = options.of_one_bundle(
-        lambda chosen: with_run(
-            lambda run: bundler.check(replace(request, paths=chosen), run), jobs=jobs, is_quiet=quiet
-        ),
-        request.paths,
+        lambda chosen: running.do(lambda run: bundler.check(replace(request, paths=chosen), run)), request.paths
     )
-    lines = [] if quiet and not result.exit_code else check_report.lines(result, is_verbose=verbose)
-    show(lines, documents.check_document(result) if is_json else {}, is_json=is_json)
-    return result.exit_code
+    return showing.result(result, check_report.lines, documents.check_document)

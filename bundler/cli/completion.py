@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bundler.cli import options
+from bundler.cli import run_options
 from bundler.cli.program import program, show
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -18,7 +18,7 @@ bundler completion fish     into ~/.config/fish/completions/bundler.fish
 """
 )
 @click.argument("shell", type=click.Choice(_SHELLS), metavar="|".join(_SHELLS))
-@options.json_option
+@run_options.json_option
 def completion(shell: str, is_json: bool) -> int:
     """Print a completion script for a shell: commands, flags, files and codes."""
     from click.shell_completion import get_completion_class

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import defaults, options
+from bundler.cli import defaults, run_options
 from bundler.cli.program import program, show
 from bundler.cli.usage import no_such_name
 
@@ -17,9 +17,8 @@ bundler config export      those of one command
 """
 )
 @click.argument("command", metavar="[COMMAND]...", nargs=-1)
-@options.json_option
-@click.pass_context
-def config(context: click.Context, command: tuple[str, ...], is_json: bool) -> int:
+@run_options.json_option
+def config(command: tuple[str, ...], is_json: bool) -> int:
     """Show the defaults that you gave to flags, and where each comes from.
 
     Defaults are in bundler.toml in the working folder, in ~/.config/bundler/config.toml, and in variables such as
@@ -35,6 +34,7 @@ def config(context: click.Context, command: tuple[str, ...], is_json: bool) -> i
     """
     from bundler.views import config_report, documents
 
+    context = click.get_current_context()
     flags = defaults.flags_of_all(context)
     settings = bundler.read_settings(sorted(frozenset().union(*flags.values())))
     settings.check(flags)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import copy_options, options, run_options, trust_options
+from bundler.cli.program import program
 from bundler.system.bundle_paths import locals_of
 
 
@@ -19,21 +20,16 @@ bundler copy out/platform-2026.11.medium-02 -o /media/stick
 """
 )
 @click.argument("paths", nargs=-1, required=True, metavar="BUNDLE...")
-@options.outputs_option
-@options.copy_trust_option
-@options.copy_read_back_option
-@options.dry_run_option
-@metrics_option
-@options.quiet_option
-@options.json_option
+@copy_options.outputs_option
+@copy_options.copy_options
 def copy(
     paths: tuple[str, ...],
     outputs: tuple[str, ...],
-    trust: tuple[str, ...],
+    signers: trust_options.SignerFlags,
     read_back: bool,
     dry_run: bool,
-    quiet: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Copy a bundle to one or more media, and read it back from each.
 
@@ -44,23 +40,16 @@ def copy(
     """
     from bundler.views import copy_report, documents
 
-    result = options.of_one_bundle(
-        lambda found: with_run(
-            lambda run: bundler.copy(
-                bundler.CopyRequest(
-                    paths=locals_of(found),
-                    outputs=options.paths(outputs),
-                    trust=options.paths(trust),
-                    is_read_back=read_back,
-                    is_dry_run=dry_run,
-                ),
-                run,
-            ),
-            jobs=None,
-            is_quiet=quiet,
-        ),
-        options.paths(paths),
+    request = bundler.CopyRequest(
+        paths=options.paths(paths),
+        outputs=options.paths(outputs),
+        trust=signers.keys(),
+        is_read_back=read_back,
+        is_dry_run=dry_run,
     )
-    lines = copy_report.folders(result) if quiet else copy_report.copy_lines(result)
-    show(lines, documents.copy_document("copy", result) if is_json else {}, is_json=is_json)
+    result = options.of_one_bundle(
+        lambda found: running.do(lambda run: bundler.copy(replace(request, paths=locals_of(found)), run)), request.paths
+    )
+    lines = copy_report.folders(result) if showing.quiet else copy_report.copy_lines(result)
+    showing.lines(lines, lambda: documents.copy_document("copy", result))
     return result.exit_code

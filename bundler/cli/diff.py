@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import options, target_options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import choice_options, network_options, run_options, secret_options, target_options, trust_options
+from bundler.cli.program import program
 
 
 @program.command(
@@ -21,7 +20,7 @@ bundler diff -q receipt.json images.yaml                 only the exit code: 0 t
 )
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
-@options.trust_option
+@trust_options.trust_option
 @click.option(
     "--insecure-no-signature",
     is_flag=True,
@@ -35,29 +34,19 @@ bundler diff -q receipt.json images.yaml                 only the exit code: 0 t
     metavar="OS/ARCH[:OSVERSION]",
     help="Platform of the images of lists, as for export. May be repeated. Default: all.",
 )
-@options.bundle_passphrase_file_option
-@options.scratch_option
-@options.plain_http_option
-@options.cacert_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@secret_options.unlocking_options
+@network_options.connection_options
+@run_options.result_options
 def diff(
     old: str,
     new: str,
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    mapping: str,
-    rules: str | None,
-    platform: tuple[str, ...],
-    passphrase_file: str | None,
-    scratch: str | None,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    signers: trust_options.SignerFlags,
+    names: target_options.NameFlags,
+    choice: choice_options.ChoiceFlags,
+    secrets: secret_options.SecretFlags,
+    network: network_options.NetworkFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Compare two sides: what is new, moved and gone in B, and what a transfer would carry to A.
 
@@ -74,16 +63,16 @@ def diff(
     request = bundler.DiffRequest(
         old=old,
         new=new,
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        unlocking=options.unlocking(passphrase_file, scratch),
-        mapping=mapping,
-        rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,
-        platforms=tuple(map(bundler.Platform.parse, platform)),
-        network=options.network(plain_http, cacert),
-        scratch=options.scratch_folder(scratch),
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        unlocking=secrets.unlocking(),
+        mapping=names.mapping,
+        rules=names.given_rules(),
+        platforms=choice.platforms(),
+        network=network.options_of_sources(),
+        scratch=secrets.scratch_folder(),
     )
-    result = with_run(lambda run: bundler.diff(request, run), jobs=None, is_quiet=quiet)
-    lines = [] if quiet else diff_report.lines(result, is_verbose=verbose)
-    show(lines, documents.diff_document(result), is_json=is_json)
+    result = running.do(lambda run: bundler.diff(request, run))
+    lines = [] if showing.quiet else diff_report.lines(result, is_verbose=showing.verbose)
+    showing.lines(lines, lambda: documents.diff_document(result))
     return result.exit_code

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import partial
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 import bundler
-from bundler.cli import options, target_options
-from bundler.cli.program import program, show, with_run
+from bundler.cli import network_options, options, run_options, secret_options
+from bundler.cli.program import program
 from bundler.cli.values import KeyFile
 from bundler.errors import Misuse
 
@@ -31,14 +29,14 @@ bundler doctor s3://backups/2026 --clear-uploads 7
 @click.option("--to", "target", metavar="DEST", help="HOST[:PORT][/PREFIX], as in import; or docker-daemon:.")
 @click.option("-o", "--output", "outputs", multiple=True, metavar="DIR", help="With LISTs: the output of the export.")
 @click.option("--key", type=KeyFile(), metavar="FILE", help="With LISTs: the private key that will sign the bundle.")
-@options.key_passphrase_file_option
+@secret_options.key_passphrase_file_option
 @options.set_option
 @click.option(
     "--repository",
     metavar="NAME",
     help="Check the rights for this repository (without HOST). Default: PREFIX/bundler-doctor, which need not exist.",
 )
-@target_options.base_path_option
+@network_options.base_path_option
 @click.option(
     "--clear-uploads",
     "clear_uploads_days",
@@ -46,30 +44,20 @@ bundler doctor s3://backups/2026 --clear-uploads 7
     metavar="DAYS",
     help="Abort uploads of bundles to S3 that began at least this many days ago and are not complete.",
 )
-@options.username_option
-@options.password_stdin_option
-@options.plain_http_option
-@options.cacert_option
-@options.allow_upload_host_option
-@options.quiet_option
-@options.json_option
+@network_options.registry_options
+@network_options.allow_upload_host_option
+@run_options.brief_showing_options
 def doctor(
     paths: tuple[str, ...],
     target: str | None,
     outputs: tuple[str, ...],
-    key: str | None,
-    key_passphrase_file: str | None,
+    signing: secret_options.KeyFlags,
     variables: tuple[str, ...],
     repository: str | None,
-    base_path: str,
     clear_uploads_days: int | None,
-    username: str | None,
-    password_stdin: bool,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
-    upload_hosts: tuple[str, ...],
-    quiet: bool,
-    is_json: bool,
+    network: network_options.NetworkFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Find problems before an import or export, and say how to solve them.
 
@@ -92,30 +80,30 @@ def doctor(
     if not lists and any(map(_is_typed, ("outputs", "key", "key_passphrase_file", "variables"))):
         raise Misuse("-o, --key, --key-passphrase-file and --set need a list", hint="give the list of the export")
     parsed = None if target is None else bundler.parse_target(target)
-    login = options.login(username, password_stdin, options.registries_of((parsed,) if parsed else ()))
-    network = options.network(plain_http, cacert, base_path=base_path, login=login, upload_hosts=upload_hosts)
+    with_login = network.options(network_options.registries_of((parsed,) if parsed else ()))
     results: list[bundler.DoctorResult] = []
     if lists:
         export = bundler.ExportDoctorRequest(
             lists,
             outputs=options.bundle_paths(outputs),
-            key_path=Path(key) if key else None,
-            key_passphrases=partial(options.passphrases_of_key, key_passphrase_file, option="--key-passphrase-file"),
-            network=options.network(plain_http, cacert),
+            key_path=signing.path(),
+            key_passphrases=signing.passphrases,
+            network=network.options_of_sources(),
             variables=variables,
         )
-        results.append(with_run(lambda run: bundler.doctor_export(export, run), jobs=None, is_quiet=quiet))
+        results.append(running.do(lambda run: bundler.doctor_export(export, run)))
     if places or parsed or not lists:
         request = bundler.DoctorRequest(
             paths=options.bundle_paths(places),
             clear_uploads_days=clear_uploads_days,
             target=parsed,
             repository=repository,
-            network=network,
+            network=with_login,
         )
         results.append(bundler.doctor(request))
     result = bundler.DoctorResult(tuple(check for each in results for check in each.checks))
-    show(doctor_report.lines(result, is_brief=quiet), documents.doctor_document(result), is_json=is_json)
+    lines = doctor_report.lines(result, is_brief=showing.quiet)
+    showing.lines(lines, lambda: documents.doctor_document(result))
     return result.exit_code
 
 

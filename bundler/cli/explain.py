@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import run_options
 from bundler.cli.program import program, show
 
 
@@ -24,7 +24,7 @@ bundler explain NAME_UNKNOWN        the code in a registry's answer
 """
 )
 @click.argument("code", required=False, metavar="[CODE]", shell_complete=_codes)
-@options.json_option
+@run_options.json_option
 def explain(code: str | None, is_json: bool) -> int:
     """Explain an error: its causes, how to check them, and what to do. Works offline.
 

@@ -8,14 +8,36 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import export_hosts, options, with_report
-from bundler.cli.bundle_options import BundleFlags, bundle_options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import choice_options, export_hosts, options, run_options, trust_options, with_report
+from bundler.cli.bundle_options import BundleFlags, brief_lines, bundle_options
+from bundler.cli.program import program
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 
 _MOST_BUNDLES = 1 << 53
 """The largest number that every JSON reader keeps exactly."""
+
+
+@frozen
+class ContentFlags:
+    """The flags for what the bundle carries, and for its place in a series."""
+
+    name: str | None
+    attachments: tuple[str, ...]
+    variables: tuple[str, ...]
+    layer_compression: str
+    skip_missing: bool
+    skip_refused: bool
+    channel: str | None
+    sequence: int | None
+
+    def choice_of_attachments(self) -> bundler.AttachmentChoice:
+        """The attachments to carry.
+
+        Raises:
+            Misuse: A kind is not valid.
+        """
+        return bundler.AttachmentChoice.parse(self.attachments) if self.attachments else bundler.ALL_ATTACHMENTS
 
 
 @program.command(
@@ -74,7 +96,7 @@ bundler export resolved.json -o /mnt/work --key builder.key --seal /mnt/work
         "bundle."
     ),
 )
-@options.policy_options
+@trust_options.policy_options
 @click.option(
     "--skip-refused",
     is_flag=True,
@@ -98,7 +120,7 @@ bundler export resolved.json -o /mnt/work --key builder.key --seal /mnt/work
     help="Fetch no layer: write the digests, options and plan to the new file -o FILE, signed. Several hosts make the "
     "bundle from it; see docs/scale.md.",
 )
-@options.shard_option
+@choice_options.shard_option
 @click.option(
     "--seal",
     "seals",
@@ -107,35 +129,17 @@ bundler export resolved.json -o /mnt/work --key builder.key --seal /mnt/work
     help="With a file of --resolve-only: fetch nothing, take the chunks that shards have made from DIR, read all of "
     "them, and seal the bundle. May be repeated.",
 )
-@options.jobs_option
-@options.rate_option
-@metrics_option
-@with_report.report_options
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@run_options.pace_options
+@with_report.reported_result_options
 def export(
     lists: tuple[str, ...],
     flags: BundleFlags,
-    name: str | None,
-    platform: tuple[str, ...],
-    attachments: tuple[str, ...],
-    variables: tuple[str, ...],
-    layer_compression: str,
-    skip_missing: bool,
-    policies: options.PolicyFlags,
-    skip_refused: bool,
-    channel: str | None,
-    sequence: int | None,
-    resolve_only: bool,
-    shard_text: str | None,
-    seals: tuple[str, ...],
-    jobs: int | None,
-    rate_text: str | None,
+    content: ContentFlags,
+    policy: trust_options.PolicyFlags,
+    hosts: export_hosts.HostFlags,
+    running: run_options.Running,
     reporting: with_report.Reporting,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    showing: run_options.Showing,
 ) -> int:
     """Collect the images of LISTs into a signed bundle, DIR/NAME.
 
@@ -153,48 +157,39 @@ def export(
     from bundler.views import documents, report as reports
 
     flags.check(*lists)
-    if not flags.since and (flags.trust or flags.insecure_no_signature or flags.since_passphrase_file):
+    signers = flags.signers
+    if not flags.since and (signers.trust or signers.insecure_no_signature or flags.since_passphrase_file):
         raise Misuse("--trust, --insecure-no-signature and --since-passphrase-file need --since")
     reporting.check()
     made = flags.made_passphrase()
     request = flags.request(
         made,
         lists=lists,
-        name=name,
-        platforms=tuple(map(bundler.Platform.parse, platform)),
-        attachments=bundler.AttachmentChoice.parse(attachments) if attachments else bundler.ALL_ATTACHMENTS,
-        skips_missing=skip_missing,
-        policies=policies.read(),
-        skips_refused=skip_refused,
-        channel=channel,
-        sequence=sequence,
-        variables=variables,
-        layer_compression=layer_compression,
+        name=content.name,
+        platforms=flags.choice.platforms(),
+        attachments=content.choice_of_attachments(),
+        skips_missing=content.skip_missing,
+        policies=policy.read(),
+        skips_refused=content.skip_refused,
+        channel=content.channel,
+        sequence=content.sequence,
+        variables=content.variables,
+        layer_compression=content.layer_compression,
     )
-    rate = options.rate(rate_text, shard_text)
-    shard, given = options.shard(shard_text), export_hosts.resolved_in(lists)
-    if resolve_only or shard or seals or given:
-        export_hosts.check(flags, given, is_resolving=resolve_only, shard=shard, seals=seals, report=reporting.report)
+    running.check()
+    shard, given = hosts.shard(), export_hosts.resolved_in(lists)
+    hosts.check(flags, given, report=reporting.report)
     if given is not None:
-        request = replace(bundler.with_resolved(request, given), seals=options.paths(seals))
-    if resolve_only:
+        request = replace(bundler.with_resolved(request, given), seals=options.paths(hosts.seals))
+    if hosts.resolve_only:
         path = Path(flags.outputs[0])
-        resolution = with_run(
-            lambda run: bundler.resolve_export(request, path, run), jobs=jobs, is_quiet=quiet, rate=rate
-        )
-        return export_hosts.show_resolution(resolution, is_json=is_json, is_quiet=quiet)
+        resolution = running.do(lambda run: bundler.resolve_export(request, path, run))
+        return export_hosts.show_resolution(resolution, showing)
     if shard is not None:
-        part = shard
-        made_shard = with_run(
-            lambda run: bundler.export_shard(request, part, run), jobs=jobs, is_quiet=quiet, rate=rate
-        )
-        return export_hosts.show_shard(made_shard, is_json=is_json, is_quiet=quiet)
-    result = with_run(lambda run: bundler.export(request, run), jobs=jobs, is_quiet=quiet, rate=rate)
-    lines = (
-        [*map(str, result.folders), *([made] if made else [])]
-        if quiet
-        else reports.export_lines(result, made, is_verbose=verbose)
-    )
-    lines, document = reporting.add(result, lines, documents.export_document(result, made) if is_json else {})
-    show(lines, document, is_json=is_json)
+        return export_hosts.show_shard(running.do(lambda run: bundler.export_shard(request, shard, run)), showing)
+    result = running.do(lambda run: bundler.export(request, run))
+    brief = brief_lines(result, made)
+    lines = brief if showing.quiet else reports.export_lines(result, made, is_verbose=showing.verbose)
+    lines, document = reporting.add(result, lines, documents.export_document(result, made) if showing.is_json else {})
+    showing.lines(lines, lambda: document)
     return result.exit_code

@@ -13,6 +13,7 @@ from bundler.texts import text
 
 if TYPE_CHECKING:
     from bundler import BundleList, FileResult, Run
+    from bundler.cli.run_options import Showing
 
 
 def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | None:
@@ -32,13 +33,13 @@ def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | 
     return Path(files[0])
 
 
-def show_file(command: str, work: Callable[[Run], FileResult], *, quiet: bool, is_json: bool) -> int:
+def show_file(command: str, work: Callable[[Run], FileResult], showing: Showing) -> int:
     """Does the work of a command on an image file, and shows the result."""
     from bundler.views import documents, report
 
-    result = with_run(work, jobs=None, is_quiet=quiet)
-    lines = [] if quiet and not result.exit_code else report.file_lines(result)
-    show(lines, documents.file_document(command, result), is_json=is_json)
+    result = with_run(work, jobs=None, is_quiet=showing.quiet)
+    lines = [] if showing.quiet and not result.exit_code else report.file_lines(result)
+    showing.lines(lines, lambda: documents.file_document(command, result))
     return result.exit_code
 
 

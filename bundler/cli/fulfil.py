@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import network_options, run_options, secret_options, trust_options
+from bundler.cli.program import program
 from bundler.cli.values import KeyFile
 
 
@@ -30,40 +29,30 @@ bundler fulfil need.json -o out --from kept/platform --trust builder.pub --key b
     help="A folder with a copy of the bundle, or with its small files only; or an image list, or one image, to fetch "
     "from in place of the source in the bundle. May be repeated.",
 )
-@options.trust_option
-@options.require_signatures_option
-@options.unsigned_ok_option
+@trust_options.signer_options
 @click.option(
     "--key",
     type=KeyFile(),
     metavar="FILE",
     help="Private key to sign a supplement with, if the need-list asks for blobs that earlier bundles should have.",
 )
-@options.passphrase_file_option
-@options.scratch_option
-@options.jobs_option
-@options.plain_http_option
-@options.cacert_option
-@options.dry_run_option
-@metrics_option
-@options.quiet_option
-@options.json_option
+@secret_options.passphrase_file_option
+@secret_options.scratch_option
+@run_options.jobs_option
+@network_options.connection_options
+@run_options.brief_plan_options
 def fulfil(
     need: str,
     output: str,
     sources: tuple[str, ...],
-    trust: tuple[str, ...],
-    required: int | None,
-    insecure_no_signature: bool,
+    signers: trust_options.SignerFlags,
     key: str | None,
     passphrase_file: str | None,
     scratch: str | None,
-    jobs: int | None,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
+    network: network_options.NetworkFlags,
     dry_run: bool,
-    quiet: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Make the chunks of a need-list again, byte for byte, on the builder's side.
 
@@ -80,16 +69,16 @@ def fulfil(
         need=need,
         output=Path(output),
         sources=sources,
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        required_signatures=signers.least(),
         is_dry_run=dry_run,
-        network=options.network(plain_http, cacert),
-        scratch=options.scratch_folder(scratch),
+        network=network.options_of_sources(),
+        scratch=secret_options.scratch_folder(scratch),
         key_path=Path(key) if key else None,
-        key_passphrases=lambda: options.passphrases_of_key(passphrase_file),
+        key_passphrases=lambda: secret_options.passphrases_of_key(passphrase_file),
     )
-    result = with_run(lambda run: bundler.fulfil(request, run), jobs=jobs, is_quiet=quiet)
-    lines = need_report.folders(result) if quiet else need_report.fulfil_lines(result)
-    show(lines, documents.fulfil_document(result) if is_json else {}, is_json=is_json)
+    result = running.do(lambda run: bundler.fulfil(request, run))
+    lines = need_report.folders(result) if showing.quiet else need_report.fulfil_lines(result)
+    showing.lines(lines, lambda: documents.fulfil_document(result))
     return result.exit_code

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.program import program, show, with_run
+from bundler.cli import choice_options, options, run_options
+from bundler.cli.program import program
 
 
 @program.command(
@@ -25,16 +25,13 @@ bundler images compose.yaml --set TAG=1.4 --json
     metavar="OS/ARCH[:OSVERSION]",
     help="Platform of the images whose list chooses none, as for export. May be repeated. Default: all.",
 )
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@run_options.showing_options
 def images(
     lists: tuple[str, ...],
     variables: tuple[str, ...],
-    platform: tuple[str, ...],
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    choice: choice_options.ChoiceFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> None:
     """Print the images of LISTs as a plain image list, with the file and line where each name was found.
 
@@ -46,11 +43,7 @@ def images(
     """
     from bundler.views import documents, images_report
 
-    request = bundler.ImagesRequest(
-        lists=lists,
-        platforms=tuple(map(bundler.Platform.parse, platform)),
-        variables=variables,
-    )
-    result = with_run(lambda run: bundler.images(request, run), jobs=None, is_quiet=quiet)
-    lines = images_report.lines(result, is_quiet=quiet, is_verbose=verbose)
-    show(lines, documents.images_document(result), is_json=is_json)
+    request = bundler.ImagesRequest(lists=lists, platforms=choice.platforms(), variables=variables)
+    result = running.do(lambda run: bundler.images(request, run))
+    lines = images_report.lines(result, is_quiet=showing.quiet, is_verbose=showing.verbose)
+    showing.lines(lines, lambda: documents.images_document(result))

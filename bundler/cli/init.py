@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import run_options
 from bundler.cli.program import program, show
 from bundler.cli.values import KeyFile
 from bundler.errors import BundlerError
@@ -32,7 +32,7 @@ bundler init airgap --image docker.io/library/nginx:1.27 --image redis:7.4 --key
 )
 @click.option("--key", type=KeyFile(), metavar="FILE", help="Private key that signs the bundles.")
 @click.option("-o", "--output", metavar="DIR", help="The folder or medium of the bundles.")
-@options.json_option
+@run_options.json_option
 def init(
     folder: str,
     name: str | None,

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options, target_options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import network_options, run_options, secret_options, target_options
+from bundler.cli.program import program
 from bundler.cli.values import KeyFile
 
 
@@ -25,7 +24,7 @@ bundler inventory oci:images -o images.json
 @click.argument("place", metavar="PLACE")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Write the inventory to this file.")
 @click.option("--key", type=KeyFile(), metavar="FILE", help="Private key to sign the inventory with.")
-@options.passphrase_file_option
+@secret_options.passphrase_file_option
 @target_options.repositories_option
 @click.option(
     "--list",
@@ -34,30 +33,19 @@ bundler inventory oci:images -o images.json
     metavar="LIST",
     help="Read the repositories that an import of this image list would use. May be repeated.",
 )
-@options.username_option
-@options.password_stdin_option
-@options.plain_http_option
-@options.cacert_option
-@options.rate_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@network_options.registry_options
+@run_options.rate_option
+@run_options.result_options
 def inventory(
     place: str,
     output: str,
     key: str | None,
-    passphrase_file: str | None,
+    secrets: secret_options.SecretFlags,
     repositories: tuple[str, ...],
     lists: tuple[str, ...],
-    username: str | None,
-    password_stdin: bool,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
-    rate_text: str | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    network: network_options.NetworkFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Write down what a registry, a layout or a Docker daemon holds: names, digests, sizes. Reads no layer.
 
@@ -69,20 +57,16 @@ def inventory(
     """
     from bundler.views import documents, inventory_report
 
-    options.check_stdin(password_stdin, passphrase_file)
-    registries = options.registries_of((bundler.parse_target(place),))
+    secret_options.check_stdin(network, secrets)
+    registries = network_options.registries_of((bundler.parse_target(place),))
     request = bundler.InventoryRequest(
         place=place,
         output=Path(output),
         key_path=Path(key) if key else None,
-        key_passphrases=partial(options.passphrases_of_key, passphrase_file),
+        key_passphrases=partial(secret_options.passphrases_of_key, secrets.passphrase_file),
         repositories=repositories,
         lists=lists,
-        network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
+        network=network.options(registries),
     )
-    result = with_run(
-        lambda run: bundler.inventory(request, run), jobs=None, is_quiet=quiet, rate=options.rate(rate_text)
-    )
-    lines = [] if quiet and not result.exit_code else inventory_report.lines(result, is_verbose=verbose)
-    show(lines, documents.inventory_document(result), is_json=is_json)
-    return result.exit_code
+    result = running.do(lambda run: bundler.inventory(request, run))
+    return showing.result(result, inventory_report.lines, documents.inventory_document)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import hand_over, options
+from bundler.cli import hand_over, run_options, trust_options
 from bundler.cli.program import program
 
 
@@ -42,26 +42,18 @@ bundler label out/platform-2026.11 -o label.svg --medium 3
     multiple=True,
     help="Only the label of this medium. May be repeated.",
 )
-@hand_over.party_options
-@hand_over.language_option
-@options.trust_option
-@options.unsigned_ok_option
-@options.quiet_option
-@options.json_option
+@hand_over.paper_options
 def label(
     paths: tuple[str, ...],
     output: str,
     sheet: str,
     used: int,
     media: tuple[int, ...],
-    sender: str,
-    recipient: str,
-    date: str,
+    parties: hand_over.PartyFlags,
     language: str | None,
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    quiet: bool,
-    is_json: bool,
+    signers: trust_options.SignerFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Write labels for the media of a bundle: number, bundle, id, keys, date, sender, recipient, and a QR code.
 
@@ -69,11 +61,11 @@ def label(
     SHA-256 of SHA256SUMS. Print PDF and HTML in their actual size (100 %).
     """
     request = bundler.LabelRequest(
-        hand_over=hand_over.request_of(paths, trust, sender, recipient, date, is_unsigned_ok=insecure_no_signature),
+        hand_over=parties.request(paths, signers),
         output=Path(output),
         sheet=sheet,
         used=used,
         media=media,
         language=language or "",
     )
-    return hand_over.show_paper("label", lambda run: bundler.label(request, run), quiet=quiet, is_json=is_json)
+    return hand_over.show_paper("label", running.do(lambda run: bundler.label(request, run)), showing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bundler.cli import options
+from bundler.cli import run_options
 from bundler.cli.program import program, show
 
 
@@ -12,7 +12,7 @@ bundler man     read it: bundler man | man -l -
 bundler man     install it: bundler man > /usr/local/share/man/man1/bundler.1
 """
 )
-@options.json_option
+@run_options.json_option
 def man(is_json: bool) -> int:
     """Print the manual page, in roff, for all commands."""
     from bundler.views import documents

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options, target_options
-from bundler.cli.program import program, show, with_run
+from bundler.cli import network_options, run_options, secret_options, target_options, trust_options
+from bundler.cli.program import program
 from bundler.system.bundle_paths import bundle_path
 
 
@@ -41,10 +41,9 @@ bundler mirrors receipt.json --for kustomize -o overlays
 )
 @target_options.mapping_option(help="For a bundle: names at the registry, as for import. A receipt knows the names.")
 @click.option("--rules", metavar="FILE", help="For a bundle: rules for names, as for import; see docs/rules.yaml.")
-@options.receipt_trust_option
+@trust_options.receipt_trust_option
 @click.option("--insecure-no-signature", is_flag=True, help="Accept the receipt or bundle without a trusted signature.")
-@options.bundle_passphrase_file_option
-@options.scratch_option
+@secret_options.unlocking_options
 @click.option(
     "--plain-http",
     multiple=True,
@@ -56,25 +55,18 @@ bundler mirrors receipt.json --for kustomize -o overlays
     metavar="FILE",
     help="Certificate authority of the registry, PEM. It is written with the files, for the nodes.",
 )
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@run_options.showing_options
 def mirrors(
     path: str,
     target: str | None,
     kinds: tuple[str, ...],
     output: str,
-    mapping: str,
-    rules: str | None,
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    passphrase_file: str | None,
-    scratch: str | None,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    names: target_options.NameFlags,
+    signers: trust_options.SignerFlags,
+    secrets: secret_options.SecretFlags,
+    network: network_options.NetworkFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Write the files with which clusters go on using the original names of images.
 
@@ -88,21 +80,19 @@ def mirrors(
     """
     from bundler.views import documents, mirrors_report
 
-    network = options.network(plain_http, cacert)
+    reached = network.options_of_sources()
     request = bundler.MirrorsRequest(
         path=bundle_path(path),
         output=Path(output),
         kinds=kinds,
         target=bundler.parse_target(target) if target else None,
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        unlocking=options.unlocking(passphrase_file, scratch),
-        mapping=mapping,
-        rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,
-        plain_http=network.plain_http,
-        ca_certificate=network.ca_certificate,
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        unlocking=secrets.unlocking(),
+        mapping=names.mapping,
+        rules=names.given_rules(),
+        plain_http=reached.plain_http,
+        ca_certificate=reached.ca_certificate,
     )
-    result = with_run(lambda run: bundler.mirrors(request, run), jobs=None, is_quiet=quiet)
-    lines = [] if quiet and not result.exit_code else mirrors_report.lines(result, is_verbose=verbose)
-    show(lines, documents.mirrors_document(result) if is_json else {}, is_json=is_json)
-    return result.exit_code
+    result = running.do(lambda run: bundler.mirrors(request, run))
+    return showing.result(result, mirrors_report.lines, documents.mirrors_document)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import run_options, secret_options, trust_options
+from bundler.cli.program import program
 from bundler.cli.values import KeyFile
 from bundler.system.bundle_paths import bundle_path, local
 
@@ -33,27 +30,19 @@ bundler parity bundles/platform --key builder.key --trust builder.pub --dry-run
     help="Amount of recovery data: as much as any one chunk of each group needs (1chunk), or any one medium of a size "
     "(1medium:bd25), or a part of the data (10%).",
 )
-@options.trust_option
-@options.require_signatures_option
-@options.key_passphrase_file_option
-@options.jobs_option
-@options.dry_run_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@trust_options.trust_option
+@trust_options.require_signatures_option
+@secret_options.key_passphrase_file_option
+@run_options.jobs_option
+@run_options.plan_options
 def parity(
     path: str,
-    key: str,
+    signing: secret_options.KeyFlags,
     amount: str,
-    trust: tuple[str, ...],
-    required: int | None,
-    key_passphrase_file: str | None,
-    jobs: int | None,
+    signers: trust_options.SignerFlags,
     dry_run: bool,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Add recovery data to a finished bundle, with which lost and damaged chunks can be repaired.
 
@@ -67,14 +56,12 @@ def parity(
 
     request = bundler.ParityRequest(
         path=local(bundle_path(path)),
-        key_path=Path(key),
-        key_passphrases=lambda: options.passphrases_of_key(key_passphrase_file, option="--key-passphrase-file"),
+        key_path=signing.needed_path(),
+        key_passphrases=signing.passphrases,
         amount=bundler.parse_parity(amount),
-        trust=options.paths(trust),
-        required_signatures=required or 1,
+        trust=signers.keys(),
+        required_signatures=signers.least(),
         is_dry_run=dry_run,
     )
-    result = with_run(lambda run: bundler.add_parity(request, run), jobs=jobs, is_quiet=quiet)
-    lines = [] if quiet and not result.exit_code else repair_report.added_lines(result, is_verbose=verbose)
-    show(lines, documents.parity_result_document(result) if is_json else {}, is_json=is_json)
-    return result.exit_code
+    result = running.do(lambda run: bundler.add_parity(request, run))
+    return showing.result(result, repair_report.added_lines, documents.parity_result_document)

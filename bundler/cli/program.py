@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,6 +56,8 @@ class _Command(Helping):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.callback is not None:
+            self.callback = partial(_called, self.callback)
         for parameter in self.params:
             if parameter.type is click.STRING:
                 parameter.type = _type_of(parameter.metavar or "")
@@ -91,6 +94,13 @@ class _Command(Helping):
         except BundlerError as error:
             metrics.note(error)
             raise
+
+
+def _called(command: Callable[..., Any], /, **given: Any) -> Any:
+    """Calls a command with its flags, and with groups of them."""
+    from bundler.cli.collected import with_groups  # `bundler --help` calls none
+
+    return with_groups(command, given)
 
 
 class Group(Helping, click.Group):

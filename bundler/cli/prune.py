@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 import bundler
-from bundler.cli import confirm, options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import (
+    confirm,
+    network_options,
+    options,
+    receipt_options,
+    run_options,
+    secret_options,
+    trust_options,
+)
+from bundler.cli.program import program
 from bundler.cli.values import SecretFile
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.texts import text
+
+
+@frozen
+class RetentionFlags:
+    """The flags for what stays in the registry."""
+
+    keep_bundles: int | None
+    keep_last: int | None
+    by: str
+    tags: tuple[str, ...]
+    rules: str | None
+    repositories: tuple[str, ...]
+
+    def retention(self) -> bundler.Retention:
+        """The rules that the flags give.
+
+        Raises:
+            Misuse: There are none, or they contradict each other.
+        """
+        if self.rules is not None:
+            if self.keep_bundles is not None or self.keep_last is not None or self.tags or self.repositories:
+                raise Misuse(
+                    "--rules cannot be used together with other rules",
+                    subject=f"--rules {self.rules}",
+                    hint="write them into it",
+                )
+            return bundler.read_retention(self.rules)
+        if self.keep_bundles is None and self.keep_last is None:
+            raise Misuse("there is no rule", hint="add --keep-bundles N, --keep-last N or --rules FILE")
+        if self.tags and self.keep_last is None:
+            raise Misuse("--tag is for --keep-last", subject=f"--tag {self.tags[0]}")
+        return bundler.retention_of(
+            self.keep_bundles, self.keep_last, by=self.by, tags=self.tags, repositories=self.repositories
+        )
 
 
 @program.command(
@@ -76,13 +116,10 @@ bundler prune harbor.internal/ci --keep-last 10 --by pushed --harbor-rules --adm
 @click.option(
     "--receipt", metavar="FILE", help="Write the receipt to this new file. Default: ~/.local/state/bundler/prunes."
 )
-@options.receipt_key_option
-@options.key_passphrase_file_option
-@options.username_option
-@options.password_stdin_option
-@options.plain_http_option
-@options.cacert_option
-@options.dry_run_option
+@receipt_options.receipt_key_option
+@secret_options.key_passphrase_file_option
+@network_options.registry_options
+@run_options.dry_run_option
 @click.option(
     "--harbor-rules",
     is_flag=True,
@@ -100,36 +137,20 @@ bundler prune harbor.internal/ci --keep-last 10 --by pushed --harbor-rules --adm
     help="With --harbor-rules: USER:PASSWORD of a user who may set the rules of the project.",
 )
 @click.option("--yes", is_flag=True, help="Remove without a question.")
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@run_options.result_options
 def prune(
     place: str,
-    keep_bundles: int | None,
-    keep_last: int | None,
-    by: str,
-    tags: tuple[str, ...],
-    rules: str | None,
-    repositories: tuple[str, ...],
+    retaining: RetentionFlags,
     receipts: tuple[str, ...],
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    receipt: str | None,
-    receipt_key: str | None,
-    key_passphrase_file: str | None,
-    username: str | None,
-    password_stdin: bool,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
+    signers: trust_options.SignerFlags,
+    pruned: receipt_options.ReceiptFlags,
+    network: network_options.NetworkFlags,
     dry_run: bool,
     harbor_rules: bool,
     immutable: bool,
-    admin_credentials: str | None,
     yes: bool,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Remove old images from a registry: the plan first, then a question, then a receipt from which undo works.
 
@@ -138,91 +159,76 @@ def prune(
 
     The registry keeps the blobs until its garbage collection; the result says how to run it, and what never to run.
     """
-    from bundler.views import documents, prune_report
-
-    options.check_stdin(password_stdin, key_passphrase_file, admin_credentials)
-    if (immutable or admin_credentials) and not harbor_rules:
+    secret_options.check_stdin(network, pruned)
+    if (immutable or network.admin_credentials) and not harbor_rules:
         raise Misuse("--immutable and --admin-credentials are for --harbor-rules", hint="add --harbor-rules")
-    registries = options.registries_of((bundler.parse_target(place),))
+    registries = network_options.registries_of((bundler.parse_target(place),))
     request = bundler.PruneRequest(
         place=place,
-        retention=_retention(keep_bundles, keep_last, by, tags, rules, repositories),
+        retention=retaining.retention(),
         receipts=options.paths(receipts),
-        trust=options.paths(trust),
-        demand=bundler.Demand.of(is_without_signature=insecure_no_signature),
-        output=Path(receipt) if receipt else None,
-        key=options.receipt_key(receipt_key, key_passphrase_file),
-        admin=options.credentials_in(admin_credentials, "--admin-credentials") if admin_credentials else None,
+        trust=signers.keys(),
+        demand=signers.demand(),
+        output=pruned.path(),
+        key=pruned.key(),
+        admin=network.admin(),
         is_immutable=immutable,
-        network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
+        network=network.options(registries),
     )
     if not (dry_run or yes or confirm.is_at_terminal()):
         raise Misuse("prune asks before it removes anything, and there is no terminal", hint="add --yes, or --dry-run")
-    if harbor_rules:
-        return _set_harbor_rules(request, is_dry_run=dry_run, is_yes=yes, is_quiet=quiet, is_json=is_json)
-    planned = with_run(lambda run: bundler.plan_prune(request, run), jobs=None, is_quiet=quiet)
-    if dry_run:
-        show(prune_report.plan_lines(planned, is_verbose=verbose), documents.prune_document(planned), is_json=is_json)
+    prune_or_set = _set_harbor_rules if harbor_rules else _prune
+    return prune_or_set(request, running, showing, is_dry_run=dry_run, is_yes=yes)
+
+
+def _prune(
+    request: bundler.PruneRequest,
+    running: run_options.Running,
+    showing: run_options.Showing,
+    *,
+    is_dry_run: bool,
+    is_yes: bool,
+) -> int:
+    """Shows what goes and what stays, asks, and removes it."""
+    from bundler.views import documents, prune_report
+
+    planned = running.do(lambda run: bundler.plan_prune(request, run))
+    plan = prune_report.plan_lines(planned, is_verbose=showing.verbose)
+    if is_dry_run:
+        showing.lines(plan, lambda: documents.prune_document(planned))
         return planned.exit_code
-    is_asked = not yes and not planned.plan.is_empty
+    is_asked = not is_yes and not planned.plan.is_empty
     if is_asked:
         confirm.demand_yes(
-            prune_report.plan_lines(planned, is_verbose=verbose),
-            text("type yes to remove this"),
-            refusal=text("nothing was removed: the answer was not yes"),
+            plan, text("type yes to remove this"), refusal=text("nothing was removed: the answer was not yes")
         )
-    result = with_run(lambda run: bundler.prune(planned, run), jobs=None, is_quiet=quiet)
-    lines = [] if is_asked or quiet else prune_report.plan_lines(planned, is_verbose=verbose)
-    if not quiet or result.exit_code:
-        lines += prune_report.result_lines(result, is_verbose=verbose)
-    show(lines, documents.prune_document(planned, result), is_json=is_json)
+    result = running.do(lambda run: bundler.prune(planned, run))
+    lines = [] if is_asked or showing.quiet else plan
+    if not showing.quiet or result.exit_code:
+        lines = [*lines, *prune_report.result_lines(result, is_verbose=showing.verbose)]
+    showing.lines(lines, lambda: documents.prune_document(planned, result))
     return result.exit_code
 
 
 def _set_harbor_rules(
-    request: bundler.PruneRequest, *, is_dry_run: bool, is_yes: bool, is_quiet: bool, is_json: bool
+    request: bundler.PruneRequest,
+    running: run_options.Running,
+    showing: run_options.Showing,
+    *,
+    is_dry_run: bool,
+    is_yes: bool,
 ) -> int:
     """Shows the rules that Harbor has and those that it gets, asks, and sets them."""
     from bundler.views import documents, harbor_rules
 
-    planned = with_run(lambda run: bundler.plan_harbor_rules(request, run), jobs=None, is_quiet=is_quiet)
-    lines = harbor_rules.plan_lines(planned)
+    planned = running.do(lambda run: bundler.plan_harbor_rules(request, run))
+    plan = harbor_rules.plan_lines(planned)
     if is_dry_run:
-        show(lines, documents.harbor_rules_document(planned), is_json=is_json)
+        showing.lines(plan, lambda: documents.harbor_rules_document(planned))
         return 0
     if not is_yes and not planned.is_empty:
-        confirm.demand_yes(lines, text("type yes to set this"), refusal=text("nothing was set: the answer was not yes"))
-    result = with_run(lambda run: bundler.set_harbor_rules(planned, run), jobs=None, is_quiet=is_quiet)
-    shown = (
-        [] if is_quiet else [*(lines if is_yes and not planned.is_empty else []), *harbor_rules.result_lines(result)]
-    )
-    show(shown, documents.harbor_rules_document(planned, result), is_json=is_json)
+        confirm.demand_yes(plan, text("type yes to set this"), refusal=text("nothing was set: the answer was not yes"))
+    result = running.do(lambda run: bundler.set_harbor_rules(planned, run))
+    lines = [*(plan if is_yes and not planned.is_empty else []), *harbor_rules.result_lines(result)]
+    showing.lines([] if showing.quiet else lines, lambda: documents.harbor_rules_document(planned, result))
     return 0
-
-
-def _retention(
-    keep_bundles: int | None,
-    keep_last: int | None,
-    by: str,
-    tags: tuple[str, ...],
-    rules: str | None,
-    repositories: tuple[str, ...],
-) -> bundler.Retention:
-    """The rules that the flags give.
-
-    Raises:
-        Misuse: There are none, or they contradict each other.
-    """
-    if rules is not None:
-        if keep_bundles is not None or keep_last is not None or tags or repositories:
-            raise Misuse(
-                "--rules cannot be used together with other rules",
-                subject=f"--rules {rules}",
-                hint="write them into it",
-            )
-        return bundler.read_retention(rules)
-    if keep_bundles is None and keep_last is None:
-        raise Misuse("there is no rule", hint="add --keep-bundles N, --keep-last N or --rules FILE")
-    if tags and keep_last is None:
-        raise Misuse("--tag is for --keep-last", subject=f"--tag {tags[0]}")
-    return bundler.retention_of(keep_bundles, keep_last, by=by, tags=tags, repositories=repositories)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, receipt_options, run_options, secret_options, trust_options
 from bundler.cli.program import Group, program, show, with_run
 
 
@@ -33,11 +33,9 @@ bundler receipt list /srv/receipts --trust importer.pub
 """,
 )
 @click.argument("paths", nargs=-1, metavar="[RECEIPT...]")
-@options.trust_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
-def list_receipts(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, verbose: bool, is_json: bool) -> int:
+@trust_options.trust_option
+@run_options.showing_options
+def list_receipts(paths: tuple[str, ...], signers: trust_options.SignerFlags, showing: run_options.Showing) -> int:
     """List receipts, newest first: time, bundle, targets, images done, state, trusted signatures.
 
     RECEIPT is a receipt, or a folder of them. Without one, the receipts in your state folder are listed: those of
@@ -45,16 +43,18 @@ def list_receipts(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, v
     """
     from bundler.views import documents, receipt_list_report
 
-    request = bundler.ReceiptListRequest(paths=options.paths(paths), trust=options.paths(trust))
-    result = bundler.list_receipts(request)
-    lines = receipt_list_report.paths(result) if quiet else receipt_list_report.lines(result, is_verbose=verbose)
-    show(lines, documents.receipt_list_document(result), is_json=is_json)
+    result = bundler.list_receipts(bundler.ReceiptListRequest(paths=options.paths(paths), trust=signers.keys()))
+    if showing.quiet:
+        lines = receipt_list_report.paths(result)
+    else:
+        lines = receipt_list_report.lines(result, is_verbose=showing.verbose)
+    showing.lines(lines, lambda: documents.receipt_list_document(result))
     return result.exit_code
 
 
 @receipt.command("show", examples="bundler receipt show receipt.json")
 @click.argument("path", metavar="RECEIPT")
-@options.json_option
+@run_options.json_option
 def show_receipt(path: str, is_json: bool) -> int:
     """Show a receipt, and check whether a trusted key has signed it."""
     from bundler.views import documents, receipt_report
@@ -66,8 +66,8 @@ def show_receipt(path: str, is_json: bool) -> int:
 
 @receipt.command("verify", examples="bundler receipt verify receipt.json --trust importer.pub")
 @click.argument("path", metavar="RECEIPT")
-@options.trust_option
-@options.json_option
+@trust_options.trust_option
+@run_options.json_option
 def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
     """Verify that a trusted key has signed a receipt, then show it."""
     from bundler.views import documents, receipt_report
@@ -82,18 +82,15 @@ def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
 )
 @click.argument("paths", nargs=-1, required=True, metavar="RECEIPT...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Write the merged receipt to this file.")
-@options.receipt_trust_option
-@options.unsigned_receipt_option
-@options.receipt_key_option
-@options.key_passphrase_file_option
-@options.json_option
+@trust_options.receipt_signer_options
+@receipt_options.receipt_key_option
+@secret_options.key_passphrase_file_option
+@run_options.json_option
 def merge(
     paths: tuple[str, ...],
     output: str,
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    receipt_key: str | None,
-    key_passphrase_file: str | None,
+    signers: trust_options.SignerFlags,
+    merged: receipt_options.ReceiptFlags,
     is_json: bool,
 ) -> int:
     """Merge the receipts of several imports of one bundle, or of a folder: each image gets its best result.
@@ -102,14 +99,13 @@ def merge(
     """
     from bundler.views import documents, receipt_report
 
-    key = options.receipt_key(receipt_key, key_passphrase_file)
     file = with_run(
         lambda run: bundler.merge_receipts(
             options.paths(paths),
             Path(output),
-            key,
-            trust=options.paths(trust),
-            is_without_signature=insecure_no_signature,
+            merged.key(),
+            trust=signers.keys(),
+            is_without_signature=signers.insecure_no_signature,
             listener=run.listener,
         ),
         jobs=None,

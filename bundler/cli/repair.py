@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import options, run_options, secret_options, trust_options
+from bundler.cli.program import program
 from bundler.system.bundle_paths import locals_of
 
 
@@ -28,28 +27,18 @@ bundler repair /media/stick/platform --trust builder.pub --dry-run
     metavar="DIR",
     help="Put repaired chunks into DIR/NAME, and leave the bundle as it is. Default: repair it in its place.",
 )
-@options.trust_option
-@options.require_signatures_option
-@options.unsigned_ok_option
-@options.scratch_option
-@options.jobs_option
-@options.dry_run_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@trust_options.signer_options
+@secret_options.scratch_option
+@run_options.jobs_option
+@run_options.plan_options
 def repair(
     paths: tuple[str, ...],
     output: str | None,
-    trust: tuple[str, ...],
-    required: int | None,
-    insecure_no_signature: bool,
+    signers: trust_options.SignerFlags,
     scratch: str | None,
-    jobs: int | None,
     dry_run: bool,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Make lost and damaged chunks again, with the parity of the bundle.
 
@@ -65,18 +54,14 @@ def repair(
     request = bundler.RepairRequest(
         paths=options.paths(paths),
         output=Path(output) if output else None,
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        required_signatures=signers.least(),
         is_dry_run=dry_run,
-        scratch=options.scratch_folder(scratch),
+        scratch=secret_options.scratch_folder(scratch),
     )
     result = options.of_one_bundle(
-        lambda chosen: with_run(
-            lambda run: bundler.repair(replace(request, paths=locals_of(chosen)), run), jobs=jobs, is_quiet=quiet
-        ),
+        lambda chosen: running.do(lambda run: bundler.repair(replace(request, paths=locals_of(chosen)), run)),
         request.paths,
     )
-    lines = [] if quiet and not result.exit_code else repair_report.repair_lines(result, is_verbose=verbose)
-    show(lines, documents.repair_document(result) if is_json else {}, is_json=is_json)
-    return result.exit_code
+    return showing.result(result, repair_report.repair_lines, documents.repair_document)

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options, scan_options, with_report
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import options, run_options, scan_options, secret_options, trust_options, with_report
+from bundler.cli.program import program
 from bundler.errors import Misuse
 
 
@@ -41,7 +40,7 @@ bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
     "each image that it carries.",
 )
 @with_report.language_option
-@options.trust_option
+@trust_options.trust_option
 @click.option("--verify", "is_verified", is_flag=True, help="Check every byte of the bundle first: bundler verify.")
 @click.option(
     "--layers", is_flag=True, help="Read the layers of all images: the commands that made them, and wasted bytes."
@@ -54,29 +53,23 @@ bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
     help="Show this record of a scan. May be repeated. Default: NAME.scan.json next to the bundle's folder.",
 )
 @scan_options.scan_trust_option
-@options.unsigned_ok_option
-@options.bundle_passphrase_file_option
-@options.scratch_option
-@options.jobs_option
-@metrics_option
-@options.quiet_option
-@options.json_option
+@trust_options.unsigned_ok_option
+@secret_options.unlocking_options
+@run_options.jobs_option
+@run_options.brief_result_options
 def report(
     paths: tuple[str, ...],
     output: str,
     format_: str,
     language: str | None,
-    trust: tuple[str, ...],
+    signers: trust_options.SignerFlags,
     is_verified: bool,
     layers: bool,
     scan_records: tuple[str, ...],
     scan_trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    passphrase_file: str | None,
-    scratch: str | None,
-    jobs: int | None,
-    quiet: bool,
-    is_json: bool,
+    secrets: secret_options.SecretFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Write a report of a bundle or a receipt for people: one HTML file to read, print and sign off.
 
@@ -89,27 +82,24 @@ def report(
         raise Misuse("--lang is the language of a page for people", hint="leave it out: an SBOM has no language")
     if format_ != "html" and (layers or scan_records or scan_trust):
         raise Misuse("--layers, --scan-record and --scan-trust are for a page for people", hint="leave them out")
-    if insecure_no_signature and not is_verified:
+    if signers.insecure_no_signature and not is_verified:
         raise Misuse("--insecure-no-signature needs --verify", hint="without --verify a bundle needs no signature")
     request = bundler.ReportRequest(
         paths=options.bundle_paths(paths),
         output=Path(output),
         language=language or "",
-        trust=options.paths(trust),
+        trust=signers.keys(),
         is_verified=is_verified,
-        is_without_signature=insecure_no_signature,
+        is_without_signature=signers.insecure_no_signature,
         scan_records=options.paths(scan_records),
         scan_trust=options.paths(scan_trust),
         has_layers=layers,
-        unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
+        unlocking=secrets.unlocking_if_given(),
         format=format_,
     )
     result = options.of_one_bundle(
-        lambda chosen: with_run(
-            lambda run: bundler.report(replace(request, paths=chosen), run), jobs=jobs, is_quiet=quiet
-        ),
-        request.paths,
+        lambda chosen: running.do(lambda run: bundler.report(replace(request, paths=chosen), run)), request.paths
     )
-    lines = [str(result.path)] if quiet else report_report.judged_lines(result)
-    show(lines, report_report.report_document(result), is_json=is_json)
+    lines = [str(result.path)] if showing.quiet else report_report.judged_lines(result)
+    showing.lines(lines, lambda: report_report.report_document(result))
     return result.exit_code

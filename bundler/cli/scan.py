@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
 import bundler
-from bundler.cli import options, scan_options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import options, run_options, scan_options, secret_options, trust_options
+from bundler.cli.program import program
 from bundler.cli.values import KeyFile
 
 
@@ -41,41 +39,30 @@ bundler scan /media/stick/platform --with acme=/opt/acme/scan -o scan.json --key
 )
 @click.option("-o", "--output", required=True, metavar="FILE", help="Write the record to this file.")
 @click.option("--key", type=KeyFile(), metavar="FILE", help="Private key to sign the record with.")
-@options.key_passphrase_file_option
+@secret_options.key_passphrase_file_option
 @click.option("--waivers", metavar="FILE", help="Findings that are accepted, YAML; see docs/scan.md.")
 @scan_options.max_severity_option
 @click.option("--sarif", metavar="FILE", help="Write the results as SARIF 2.1.0 to this file too.")
 @click.option("--cyclonedx", metavar="FILE", help="Write the results as CycloneDX 1.6 to this file too.")
 @click.option("--again", is_flag=True, help="Scan every object, also those that have a verdict of an earlier scan.")
-@options.trust_option
-@options.require_signatures_option
-@options.unsigned_ok_option
-@options.bundle_passphrase_file_option
-@options.scratch_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@trust_options.signer_options
+@secret_options.unlocking_options
+@run_options.result_options
 def scan(
     paths: tuple[str, ...],
     scanners: tuple[str, ...],
     databases: tuple[str, ...],
     output: str,
-    key: str | None,
-    key_passphrase_file: str | None,
+    signing: secret_options.KeyFlags,
     waivers: str | None,
     max_severity: str | None,
     sarif: str | None,
     cyclonedx: str | None,
     again: bool,
-    trust: tuple[str, ...],
-    required: int | None,
-    insecure_no_signature: bool,
-    passphrase_file: str | None,
-    scratch: str | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    signers: trust_options.SignerFlags,
+    secrets: secret_options.SecretFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Scan what a bundle holds for malware and vulnerabilities, and write a signed record.
 
@@ -87,25 +74,23 @@ def scan(
     """
     from bundler.views import documents, scan_report
 
-    options.check_stdin(False, passphrase_file, key_passphrase_file)
+    secret_options.check_stdin(secrets, signing)
     request = bundler.ScanRequest(
         paths=options.bundle_paths(paths),
         scanners=scanners,
         output=Path(output),
         databases=databases,
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
-        key_path=Path(key) if key else None,
-        key_passphrases=partial(options.passphrases_of_key, key_passphrase_file, option="--key-passphrase-file"),
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        required_signatures=signers.least(),
+        key_path=signing.path(),
+        key_passphrases=signing.passphrases,
         waivers=bundler.read_waivers(waivers) if waivers else (),
         max_severity=scan_options.severity(max_severity),
         sarif=Path(sarif) if sarif else None,
         cyclonedx=Path(cyclonedx) if cyclonedx else None,
         is_kept=not again,
-        unlocking=options.unlocking(passphrase_file, scratch),
+        unlocking=secrets.unlocking(),
     )
-    result = with_run(lambda run: bundler.scan(request, run), jobs=None, is_quiet=quiet)
-    lines = [] if quiet and not result.exit_code else scan_report.lines(result, is_verbose=verbose)
-    show(lines, documents.scan_document(result) if is_json else {}, is_json=is_json)
-    return result.exit_code
+    result = running.do(lambda run: bundler.scan(request, run))
+    return showing.result(result, scan_report.lines, documents.scan_document)

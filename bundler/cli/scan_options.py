@@ -1,4 +1,4 @@
-"""The flags of the scan gate, and their values."""
+"""The flags of the scan gate, and of all that a bundle must meet."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import click
 
 import bundler
 from bundler.cli import options
-from bundler.cli.collected import collected
+from bundler.cli.collected import together
+from bundler.cli.trust_options import PolicyFlags, SignerFlags, policy_options
 from bundler.core.frozen import frozen
 from bundler.errors import Misuse
+from bundler.texts import text
 
 if TYPE_CHECKING:
     from bundler import ScanGate, Severity
 
 _AGE = re.compile(r"([1-9]\d{0,5})([hdw])", re.ASCII)
 _SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
+_REASON_CHARACTERS = 500
+"""The longest reason that a receipt gets."""
 
 max_severity_option = click.option(
     "--max-severity",
@@ -31,7 +35,7 @@ scan_trust_option = click.option(
     help="Public key, or a folder of them, that may sign records of scans. May be repeated. Default: the keys that "
     "may sign bundles.",
 )
-_GATE = (
+gate_options = together(
     click.option(
         "--require-scan",
         "scanners",
@@ -54,6 +58,9 @@ _GATE = (
     ),
     scan_trust_option,
 )
+"""Gives a command the flags of `GateFlags`."""
+demand_options = together(policy_options, gate_options)
+"""Gives a command the flags for policies and scans."""
 
 
 @frozen
@@ -100,8 +107,31 @@ class GateFlags:
             )
 
 
-gate_options = collected("scans", GateFlags, _GATE)
-"""Gives a command the flags of the scan gate. It gets them in one argument, ``scans``."""
+@frozen
+class DemandFlags:
+    """The flags for all that a bundle must meet: signatures, policies, scans, and its place in a series."""
+
+    signers: SignerFlags
+    policy: PolicyFlags
+    scans: GateFlags
+    allow_rollback: str | None = None
+
+    def reason(self) -> str:
+        """The reason of ``--allow-rollback``.
+
+        Raises:
+            Misuse: It is empty, or too long.
+        """
+        given = self.allow_rollback
+        if given is None:
+            return ""
+        if not given.strip() or len(given) > _REASON_CHARACTERS:
+            raise Misuse(
+                "--allow-rollback needs a reason",
+                expected=text("1 to {most} characters", most=_REASON_CHARACTERS),
+                actual=str(len(given)),
+            )
+        return given.strip()
 
 
 def severity(given: str | None) -> Severity:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.program import program, show, with_run
+from bundler.cli import options, run_options, trust_options
+from bundler.cli.program import program
 
 
 @program.command(
@@ -19,11 +19,15 @@ bundler search nginx:1.27 /media/stick s3://backups/2026 --trust builder.pub
 )
 @click.argument("text", metavar="TEXT")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@options.trust_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
-def search(text: str, paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, verbose: bool, is_json: bool) -> int:
+@trust_options.trust_option
+@run_options.showing_options
+def search(
+    text: str,
+    paths: tuple[str, ...],
+    signers: trust_options.SignerFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
+) -> int:
     """Find an image in receipts and bundles: which transfer brought it, when, and who signed it.
 
     TEXT is a part of its name in the bundle or at the target, a pattern like 'nginx*', or the first 6 or more hex
@@ -37,8 +41,8 @@ def search(text: str, paths: tuple[str, ...], trust: tuple[str, ...], quiet: boo
     """
     from bundler.views import documents, search_report
 
-    request = bundler.SearchRequest(text, paths=options.bundle_paths(paths), trust=options.paths(trust))
-    result = with_run(lambda run: bundler.search(request, run), jobs=None, is_quiet=quiet)
-    lines = search_report.paths(result) if quiet else search_report.lines(result, is_verbose=verbose)
-    show(lines, documents.search_document(result) if is_json else {}, is_json=is_json)
+    request = bundler.SearchRequest(text, paths=options.bundle_paths(paths), trust=signers.keys())
+    result = running.do(lambda run: bundler.search(request, run))
+    lines = search_report.paths(result) if showing.quiet else search_report.lines(result, is_verbose=showing.verbose)
+    showing.lines(lines, lambda: documents.search_document(result))
     return result.exit_code

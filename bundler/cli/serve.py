@@ -8,9 +8,19 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.program import program, show, with_run
+from bundler.cli import options, run_options, secret_options, trust_options
+from bundler.cli.program import program
 from bundler.cli.values import FileName
+from bundler.core.frozen import frozen
+
+
+@frozen
+class TlsFlags:
+    """The flags for the certificate of the server."""
+
+    tls_self_signed: bool
+    tls_cert: str | None
+    tls_key: str | None
 
 
 @program.command(
@@ -22,9 +32,7 @@ bundler serve /media/stick/platform --trust builder.pub --json  one document whe
 """
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@options.trust_option
-@options.require_signatures_option
-@options.unsigned_ok_option
+@trust_options.signer_options
 @click.option(
     "--addr",
     "address",
@@ -46,29 +54,21 @@ bundler serve /media/stick/platform --trust builder.pub --json  one document whe
 @click.option(
     "--insecure-plain-http", is_flag=True, help="With --htpasswd: take passwords without TLS from other machines too."
 )
-@options.bundle_passphrase_file_option
-@options.scratch_option
-@options.jobs_option
-@options.quiet_option
+@secret_options.unlocking_options
+@run_options.jobs_option
+@run_options.quiet_option
 @click.option("--verbose", "-v", is_flag=True, help="Print a line for each request on stderr.")
-@options.json_option
+@run_options.json_option
 def serve(
     paths: tuple[str, ...],
-    trust: tuple[str, ...],
-    required: int | None,
-    insecure_no_signature: bool,
+    signers: trust_options.SignerFlags,
     address: str,
-    tls_self_signed: bool,
-    tls_cert: str | None,
-    tls_key: str | None,
+    tls: TlsFlags,
     htpasswd: str | None,
     insecure_plain_http: bool,
-    passphrase_file: str | None,
-    scratch: str | None,
-    jobs: int | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    secrets: secret_options.SecretFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Serve bundles as a read-only registry, straight from their chunks. Runs until Ctrl-C.
 
@@ -81,17 +81,16 @@ def serve(
     from bundler.views import errors, serve_report
     from bundler.views.serve_page import ServePage
 
-    options.check_stdin(False, passphrase_file)
     request = bundler.ServeRequest(
         paths=options.bundle_paths(paths),
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
-        unlocking=options.unlocking(passphrase_file, scratch),
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        required_signatures=signers.least(),
+        unlocking=secrets.unlocking(),
         address=address,
-        is_self_signed=tls_self_signed,
-        certificate=Path(tls_cert) if tls_cert else None,
-        key=Path(tls_key) if tls_key else None,
+        is_self_signed=tls.tls_self_signed,
+        certificate=Path(tls.tls_cert) if tls.tls_cert else None,
+        key=Path(tls.tls_key) if tls.tls_key else None,
         htpasswd=Path(htpasswd) if htpasswd else None,
         is_insecure_plain_http=insecure_plain_http,
     )
@@ -99,11 +98,9 @@ def serve(
     def log(answered: bundler.ServedAnswer) -> None:
         errors.show([serve_report.request_line(answered)], on_stderr=True)
 
-    served = with_run(
-        lambda run: bundler.serve(request, run, page=ServePage, log=log if verbose else None), jobs=jobs, is_quiet=quiet
-    )
+    served = running.do(lambda run: bundler.serve(request, run, page=ServePage, log=log if showing.verbose else None))
     with served, suppress(KeyboardInterrupt):  # Ctrl-C is the way to end a server
-        lines = [] if quiet else serve_report.lines(served, is_verbose=verbose)
-        show(lines, serve_report.document(served) if is_json else {}, is_json=is_json)
+        lines = [] if showing.quiet else serve_report.lines(served, is_verbose=showing.verbose)
+        showing.lines(lines, lambda: serve_report.document(served))
         served.wait()
     return 0

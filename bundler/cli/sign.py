@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import options, run_options, secret_options, trust_options
+from bundler.cli.program import program
 from bundler.cli.values import KeyFile
 
 
@@ -25,28 +22,18 @@ bundler sign /media/stick/platform --key second.key --trust keys/ --require-sign
 @click.option(
     "--key", type=KeyFile(), required=True, metavar="FILE", help="Private key to sign with; see bundler keygen."
 )
-@options.trust_option
-@options.require_signatures_option
-@options.key_passphrase_file_option
-@options.bundle_passphrase_file_option
-@options.scratch_option
-@options.jobs_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@trust_options.trust_option
+@trust_options.require_signatures_option
+@secret_options.passphrase_options
+@run_options.jobs_option
+@run_options.result_options
 def sign(
     paths: tuple[str, ...],
-    key: str,
-    trust: tuple[str, ...],
-    required: int | None,
-    key_passphrase_file: str | None,
-    passphrase_file: str | None,
-    scratch: str | None,
-    jobs: int | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    signing: secret_options.KeyFlags,
+    signers: trust_options.SignerFlags,
+    secrets: secret_options.SecretFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Add a second signature to a bundle, before or after the transport.
 
@@ -56,20 +43,20 @@ def sign(
     """
     from bundler.views import documents, report
 
-    options.check_stdin(False, passphrase_file, key_passphrase_file)
+    secret_options.check_stdin(secrets, signing)
     request = bundler.SignRequest(
         paths=options.bundle_paths(paths),
-        key_path=Path(key),
-        key_passphrases=lambda: options.passphrases_of_key(key_passphrase_file, option="--key-passphrase-file"),
-        trust=options.paths(trust),
-        required_signatures=required or 1,
-        unlocking=options.unlocking(passphrase_file, scratch),
+        key_path=signing.needed_path(),
+        key_passphrases=signing.passphrases,
+        trust=signers.keys(),
+        required_signatures=signers.least(),
+        unlocking=secrets.unlocking(),
     )
-    result = with_run(lambda run: bundler.sign(request, run), jobs=jobs, is_quiet=quiet)
+    result = running.do(lambda run: bundler.sign(request, run))
     lines = (
         [str(file) for file in result.files]
-        if quiet and not result.exit_code
-        else report.sign_lines(result, is_verbose=verbose)
+        if showing.quiet and not result.exit_code
+        else report.sign_lines(result, is_verbose=showing.verbose)
     )
-    show(lines, documents.sign_document(result), is_json=is_json)
+    showing.lines(lines, lambda: documents.sign_document(result))
     return result.exit_code

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import hand_over, options
+from bundler.cli import hand_over, run_options, trust_options
 from bundler.cli.program import program
 
 
@@ -20,23 +20,15 @@ bundler slip need.json -o need.pdf                  a need-list of verify or imp
 )
 @click.argument("paths", nargs=-1, required=True, metavar="BUNDLE...|FILE")
 @hand_over.output_option
-@hand_over.party_options
-@hand_over.language_option
-@options.trust_option
-@options.unsigned_ok_option
-@options.quiet_option
-@options.json_option
+@hand_over.paper_options
 def slip(
     paths: tuple[str, ...],
     output: str,
-    sender: str,
-    recipient: str,
-    date: str,
+    parties: hand_over.PartyFlags,
     language: str | None,
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    quiet: bool,
-    is_json: bool,
+    signers: trust_options.SignerFlags,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Write the hand-over sheet of a bundle: its media, id and keys, checks to tick, and lines for signatures.
 
@@ -44,20 +36,11 @@ def slip(
 
     A FILE is a need-list: its short form becomes a QR code, for sites that only paper leaves.
     """
-    flags = {
-        "--sender": bool(sender),
-        "--recipient": bool(recipient),
-        "--date": bool(date),
-        "--trust": bool(trust),
-        "--insecure-no-signature": insecure_no_signature,
-    }
-    need = hand_over.need_list(paths, flags)
+    need = hand_over.need_list(paths, parties, signers)
     if need is not None:
         wanted = bundler.NeedPaperRequest(path=need, output=Path(output), language=language or "")
-        return hand_over.show_need(wanted, quiet=quiet, is_json=is_json)
+        return hand_over.show_need(wanted, showing)
     request = bundler.SlipRequest(
-        hand_over=hand_over.request_of(paths, trust, sender, recipient, date, is_unsigned_ok=insecure_no_signature),
-        output=Path(output),
-        language=language or "",
+        hand_over=parties.request(paths, signers), output=Path(output), language=language or ""
     )
-    return hand_over.show_paper("slip", lambda run: bundler.slip(request, run), quiet=quiet, is_json=is_json)
+    return hand_over.show_paper("slip", running.do(lambda run: bundler.slip(request, run)), showing)

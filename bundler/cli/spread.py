@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 import bundler
-from bundler.cli import options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import copy_options, options, run_options, trust_options
+from bundler.cli.program import program
 from bundler.system.bundle_paths import locals_of
 
 
@@ -19,23 +20,18 @@ bundler spread out/platform-2026.11 -o /media/one -o /media/two --dry-run
 """
 )
 @click.argument("paths", nargs=-1, required=True, metavar="BUNDLE...")
-@options.outputs_option
+@copy_options.outputs_option
 @options.medium_size_option
-@options.copy_trust_option
-@options.copy_read_back_option
-@options.dry_run_option
-@metrics_option
-@options.quiet_option
-@options.json_option
+@copy_options.copy_options
 def spread(
     paths: tuple[str, ...],
     outputs: tuple[str, ...],
     medium_size: str | None,
-    trust: tuple[str, ...],
+    signers: trust_options.SignerFlags,
     read_back: bool,
     dry_run: bool,
-    quiet: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Spread a finished bundle over several media: the small files to each, every chunk to one.
 
@@ -48,24 +44,18 @@ def spread(
     from bundler.views import copy_report, documents
 
     size_bytes = bundler.parse_medium_size(medium_size) if medium_size else None
-    result = options.of_one_bundle(
-        lambda found: with_run(
-            lambda run: bundler.spread(
-                bundler.SpreadRequest(
-                    paths=locals_of(found),
-                    outputs=options.paths(outputs),
-                    trust=options.paths(trust),
-                    is_read_back=read_back,
-                    is_dry_run=dry_run,
-                    medium_size_bytes=size_bytes,
-                ),
-                run,
-            ),
-            jobs=None,
-            is_quiet=quiet,
-        ),
-        options.paths(paths),
+    request = bundler.SpreadRequest(
+        paths=options.paths(paths),
+        outputs=options.paths(outputs),
+        trust=signers.keys(),
+        is_read_back=read_back,
+        is_dry_run=dry_run,
+        medium_size_bytes=size_bytes,
     )
-    lines = copy_report.folders(result) if quiet else copy_report.copy_lines(result)
-    show(lines, documents.copy_document("spread", result) if is_json else {}, is_json=is_json)
+    result = options.of_one_bundle(
+        lambda found: running.do(lambda run: bundler.spread(replace(request, paths=locals_of(found)), run)),
+        request.paths,
+    )
+    lines = copy_report.folders(result) if showing.quiet else copy_report.copy_lines(result)
+    showing.lines(lines, lambda: documents.copy_document("spread", result))
     return result.exit_code

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import click
 
 import bundler
-from bundler.cli import options, target_options, with_report
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import network_options, run_options, target_options, trust_options, with_report
+from bundler.cli.program import program
 
 
 @program.command(
@@ -21,31 +21,19 @@ bundler status receipts/                                  offline: what should b
 """
 )
 @click.argument("subjects", nargs=-1, required=True, metavar="PLACE|RECEIPT...")
-@options.trust_option
+@trust_options.trust_option
 @target_options.repositories_option
-@options.username_option
-@options.password_stdin_option
-@options.plain_http_option
-@options.cacert_option
-@options.rate_option
-@metrics_option
-@with_report.report_options
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@network_options.registry_options
+@run_options.rate_option
+@with_report.reported_result_options
 def status(
     subjects: tuple[str, ...],
-    trust: tuple[str, ...],
+    signers: trust_options.SignerFlags,
     repositories: tuple[str, ...],
-    username: str | None,
-    password_stdin: bool,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
-    rate_text: str | None,
+    network: network_options.NetworkFlags,
+    running: run_options.Running,
     reporting: with_report.Reporting,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    showing: run_options.Showing,
 ) -> int:
     """Show the standing of a registry: tags and bytes by repository, newest imports and their age, unknown tags.
 
@@ -58,18 +46,14 @@ def status(
     from bundler.views import documents, standing_report
 
     reporting.check()
-    login = None
-    if username or password_stdin:
-        places = [each for each in subjects if not os.path.exists(each)]
-        login = options.login(username, password_stdin, options.registries_of(tuple(map(bundler.parse_target, places))))
+    places = [each for each in subjects if not os.path.exists(each)] if network.has_login else []
     request = bundler.StatusRequest(
         subjects=subjects,
-        trust=options.paths(trust),
+        trust=signers.keys(),
         repositories=repositories,
-        network=options.network(plain_http, cacert, login=login),
+        network=network.options(network_options.registries_of(tuple(map(bundler.parse_target, places)))),
     )
-    result = with_run(lambda run: bundler.status(request, run), jobs=None, is_quiet=quiet, rate=options.rate(rate_text))
-    lines = [] if quiet and not result.exit_code else standing_report.lines(result, is_verbose=verbose)
-    lines, document = reporting.add(result, lines, documents.status_document(result) if is_json else {})
-    show(lines, document, is_json=is_json)
-    return result.exit_code
+    result = running.do(lambda run: bundler.status(request, run))
+    return showing.result(
+        result, standing_report.lines, documents.status_document, added=partial(reporting.add, result)
+    )

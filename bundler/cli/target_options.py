@@ -1,14 +1,25 @@
-"""The flags of commands that push to a registry, compare with one, or read one: names, kind, API, rights."""
+"""The flags of commands that push to a registry, compare with one, or read one: names, kind, API, login."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 import bundler
-from bundler.cli.values import KeyFile, SecretFile
+from bundler.cli.collected import together
+from bundler.cli.network_options import (
+    allow_upload_host_option,
+    base_path_option,
+    password_stdin_option,
+    project_login_option,
+    username_option,
+)
+from bundler.core.frozen import frozen
+
+if TYPE_CHECKING:
+    from bundler import NamingRules, RegistryKind
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -36,23 +47,15 @@ kind_option = click.option(
     type=click.Choice(tuple(bundler.REGISTRY_KINDS)),
     help="Kind of the registry. Default: detect it.",
 )
-base_path_option = click.option(
-    "--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus)."
+push_options = together(
+    kind_option,
+    base_path_option,
+    allow_upload_host_option,
+    username_option,
+    password_stdin_option,
+    project_login_option,
 )
-project_login_option = click.option(
-    "--admin-credentials",
-    type=SecretFile(),
-    metavar="FILE",
-    help="USER:PASSWORD of a user who may create missing projects (Harbor).",
-)
-receipt_option = click.option(
-    "--receipt",
-    metavar="FILE",
-    help="Write the receipt to this file. Default: a new file in ~/.local/state/bundler/receipts.",
-)
-need_key_option = click.option(
-    "--need-key", type=KeyFile(), metavar="FILE", help="Private key to sign the need-list with."
-)
+"""Gives a command the flags for a registry that it pushes to: its kind, its API, and the logins."""
 repositories_option = click.option(
     "--repository",
     "repositories",
@@ -60,3 +63,26 @@ repositories_option = click.option(
     metavar="NAME",
     help="Read this repository, for registries that do not list theirs: team/app. May be repeated.",
 )
+
+
+@frozen
+class NameFlags:
+    """The flags for names and tags of images at a registry."""
+
+    mapping: str
+    rules: str | None = None
+    on_conflict: str = "fail"
+    no_digest_tags: bool = False
+    kind: str | None = None
+
+    def given_rules(self) -> NamingRules:
+        """The rules of ``--rules``.
+
+        Raises:
+            Misuse: The file has none, or cannot be read.
+        """
+        return bundler.read_rules(self.rules) if self.rules else bundler.NO_RULES
+
+    def registry_kind(self) -> RegistryKind | None:
+        """The kind of the registry; None to detect it."""
+        return bundler.REGISTRY_KINDS[self.kind] if self.kind else None

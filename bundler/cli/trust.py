@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import run_options
 from bundler.cli.program import Group, program, show
 
 
@@ -40,7 +40,7 @@ bundler trust add builder.pub --name headquarters --fingerprint "06e3 fd8f da29 
     help="The fingerprint that the key's owner reads out: all 64 hex digits; spaces, colons and case do not matter.",
 )
 @click.option("--name", help="Name of the key. Default: the name of the file.")
-@options.json_option
+@run_options.json_option
 def add(file: str, fingerprint: str | None, name: str | None, is_json: bool) -> int:
     """Trust a public key from now on.
 
@@ -57,7 +57,7 @@ def add(file: str, fingerprint: str | None, name: str | None, is_json: bool) -> 
 
 
 @trust.command("list", examples="bundler trust list")
-@options.json_option
+@run_options.json_option
 def list_(is_json: bool) -> int:
     """List the trusted keys and their fingerprints.
 
@@ -79,7 +79,7 @@ bundler trust remove 06e3fd8fda29bb60
 """,
 )
 @click.argument("key", metavar="NAME|KEYID")
-@options.json_option
+@run_options.json_option
 def remove(key: str, is_json: bool) -> int:
     """Stop trusting a key."""
     from bundler.views import documents, trust_report

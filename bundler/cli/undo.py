@@ -10,14 +10,14 @@ import click
 from click.core import ParameterSource
 
 import bundler
-from bundler.cli import confirm, options
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import confirm, network_options, run_options, trust_options
+from bundler.cli.program import program, with_run
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.texts import text
 
 if TYPE_CHECKING:
-    from bundler import ListedReceipt, Run, UndoPruneResult, UndoResult
+    from bundler import ListedReceipt, ReceiptFile, Run, UndoPruneResult, UndoResult
 
     Result = TypeVar("Result", UndoResult, UndoPruneResult)
 
@@ -41,30 +41,19 @@ bundler undo --last --to registry.internal:5000 --yes
     help="With --last: the last one of this registry, and only its tags.",
 )
 @click.option("--yes", is_flag=True, help="With --last: do not ask. Without a terminal, --last needs this.")
-@options.receipt_trust_option
-@options.unsigned_receipt_option
-@options.username_option
-@options.password_stdin_option
-@options.plain_http_option
-@options.cacert_option
-@options.dry_run_option
-@metrics_option
-@options.quiet_option
-@options.json_option
+@trust_options.receipt_signer_options
+@network_options.registry_options
+@run_options.brief_plan_options
 def undo(
     receipt: str | None,
     last: bool,
     target: str | None,
     yes: bool,
-    trust: tuple[str, ...],
-    insecure_no_signature: bool,
-    username: str | None,
-    password_stdin: bool,
-    plain_http: tuple[str, ...],
-    cacert: str | None,
+    signers: trust_options.SignerFlags,
+    network: network_options.NetworkFlags,
     dry_run: bool,
-    quiet: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Restore the tags that an import changed.
 
@@ -82,37 +71,24 @@ def undo(
     """
     from bundler.views import documents, prune_report, receipt_report
 
-    keys, demand = options.paths(trust), bundler.Demand.of(is_without_signature=insecure_no_signature)
-    path = _chosen(receipt, target, keys, is_last=last, is_yes=yes, is_dry_run=dry_run)
+    path = _chosen(receipt, target, signers.keys(), is_last=last, is_yes=yes, is_dry_run=dry_run)
     place = bundler.parse_target(target) if last and target else None
-    is_asking = last and not (yes or dry_run)
+    asking = _Asking(running, is_asking=last and not (yes or dry_run), is_dry_run=dry_run)
     if bundler.is_prune_receipt(path):
-        pruned = bundler.read_prune_receipt(path, keys, demand=demand)
-        own = (pruned.receipt.registry,)
-        login = options.login(username, password_stdin, own) if username or password_stdin else None
-        network = options.network(plain_http, cacert, login=login)
-        back = _with_question(
-            lambda is_dry, run: bundler.undo_prune(bundler.UndoPruneRequest(pruned, network, is_dry), run),
+        pruned = bundler.read_prune_receipt(path, signers.keys(), demand=signers.demand())
+        reached = network.options((pruned.receipt.registry,))
+        back = asking.do(
+            lambda is_dry, run: bundler.undo_prune(bundler.UndoPruneRequest(pruned, reached, is_dry), run),
             prune_report.undo_lines,
-            is_asking=is_asking,
-            is_dry_run=dry_run,
-            is_quiet=quiet,
         )
-        return _show(back, prune_report.undo_lines, documents.undo_prune_document, is_quiet=quiet, is_json=is_json)
-    file = bundler.read_receipt(path, keys, demand=demand)
-    registries: tuple[str, ...] = ()
-    if username or password_stdin:
-        targets = (target.target for target in file.receipt.targets if target.kind == "registry")
-        registries = options.registries_of(tuple(map(bundler.parse_target, targets)))
-    network = options.network(plain_http, cacert, login=options.login(username, password_stdin, registries))
-    result = _with_question(
-        lambda is_dry, run: bundler.undo(bundler.UndoRequest(file, network, is_dry, place), run),
+        return _show(back, prune_report.undo_lines, documents.undo_prune_document, showing)
+    file = bundler.read_receipt(path, signers.keys(), demand=signers.demand())
+    reached = network.options(_registries_in(file) if network.has_login else ())
+    result = asking.do(
+        lambda is_dry, run: bundler.undo(bundler.UndoRequest(file, reached, is_dry, place), run),
         receipt_report.undo_lines,
-        is_asking=is_asking,
-        is_dry_run=dry_run,
-        is_quiet=quiet,
     )
-    return _show(result, receipt_report.undo_lines, documents.undo_document, is_quiet=quiet, is_json=is_json)
+    return _show(result, receipt_report.undo_lines, documents.undo_document, showing)
 
 
 def _chosen(
@@ -143,33 +119,47 @@ def _chosen(
     return found.path
 
 
-def _with_question(
-    work: Callable[[bool, Run], Result],
-    lines_of: Callable[[Result], list[str]],
-    *,
-    is_asking: bool,
-    is_dry_run: bool,
-    is_quiet: bool,
-) -> Result:
-    """Does the work; if a person is asked before, its dry run is shown first."""
-    if is_asking:
-        planned = with_run(lambda run: work(True, run), jobs=None, is_quiet=is_quiet)
-        confirm.demand_yes(
-            lines_of(planned),
-            text("type yes to undo this"),
-            refusal=text("nothing was changed: the answer was not yes"),
-        )
-    return with_run(lambda run: work(is_dry_run, run), jobs=None, is_quiet=is_quiet)
+def _registries_in(file: ReceiptFile) -> tuple[str, ...]:
+    """The registries that an import pushed to."""
+    targets = (target.target for target in file.receipt.targets if target.kind == "registry")
+    return network_options.registries_of(tuple(map(bundler.parse_target, targets)))
+
+
+@frozen
+class _Asking:
+    """How the work is done: at once, as a dry run, or after a question.
+
+    Attributes:
+        running: The flags of the run.
+        is_asking: A person is asked before; the dry run is shown first.
+        is_dry_run: Nothing is changed.
+    """
+
+    running: run_options.Running
+    is_asking: bool
+    is_dry_run: bool
+
+    def do(self, work: Callable[[bool, Run], Result], lines_of: Callable[[Result], list[str]]) -> Result:
+        """Does the work.
+
+        Raises:
+            Misuse: The answer is not yes.
+        """
+        if self.is_asking:
+            planned = self.running.do(lambda run: work(True, run))
+            confirm.demand_yes(
+                lines_of(planned),
+                text("type yes to undo this"),
+                refusal=text("nothing was changed: the answer was not yes"),
+            )
+        return self.running.do(lambda run: work(self.is_dry_run, run))
 
 
 def _show(
     result: Result,
     lines_of: Callable[[Result], list[str]],
     document_of: Callable[[Result], dict[str, Any]],
-    *,
-    is_quiet: bool,
-    is_json: bool,
+    showing: run_options.Showing,
 ) -> int:
-    lines = [] if is_quiet and not result.exit_code else lines_of(result)
-    show(lines, document_of(result), is_json=is_json)
+    showing.lines([] if showing.quiet and not result.exit_code else lines_of(result), lambda: document_of(result))
     return result.exit_code

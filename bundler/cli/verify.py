@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 import bundler
-from bundler.cli import files, options, scan_options, target_options, with_report
-from bundler.cli.metrics import metrics_option
-from bundler.cli.program import program, show, with_run
+from bundler.cli import (
+    choice_options,
+    files,
+    options,
+    receipt_options,
+    run_options,
+    scan_options,
+    secret_options,
+    trust_options,
+    with_report,
+)
+from bundler.cli.program import program
 from bundler.errors import Misuse
 
 
@@ -27,45 +38,31 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 """
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH|FILE...")
-@options.trust_option
-@options.require_signatures_option
-@options.shard_option
-@options.unsigned_ok_option
+@trust_options.trust_option
+@trust_options.require_signatures_option
+@choice_options.shard_option
+@trust_options.unsigned_ok_option
 @click.option("--sha256", metavar="HEX", help="Expected SHA-256 of an image file.")
-@options.need_option
-@options.wait_option
-@target_options.need_key_option
-@options.key_passphrase_file_option
-@options.policy_options
-@scan_options.gate_options
-@options.bundle_passphrase_file_option
-@options.scratch_option
+@receipt_options.need_option
+@run_options.wait_option
+@receipt_options.need_key_option
+@secret_options.key_passphrase_file_option
+@scan_options.demand_options
+@secret_options.unlocking_options
 @with_report.report_options
-@options.jobs_option
-@metrics_option
-@options.quiet_option
-@options.verbose_option
-@options.json_option
+@run_options.jobs_option
+@run_options.result_options
 def verify(
     paths: tuple[str, ...],
-    trust: tuple[str, ...],
-    required: int | None,
+    demands: scan_options.DemandFlags,
     shard_text: str | None,
-    insecure_no_signature: bool,
     sha256: str | None,
-    need: str | None,
+    needs: receipt_options.NeedFlags,
     wait: bool,
-    need_key: str | None,
-    key_passphrase_file: str | None,
-    policies: options.PolicyFlags,
-    scans: scan_options.GateFlags,
-    passphrase_file: str | None,
-    scratch: str | None,
+    secrets: secret_options.SecretFlags,
     reporting: with_report.Reporting,
-    jobs: int | None,
-    quiet: bool,
-    verbose: bool,
-    is_json: bool,
+    running: run_options.Running,
+    showing: run_options.Showing,
 ) -> int:
     """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access.
 
@@ -75,51 +72,46 @@ def verify(
     A FILE is an image file (docker save, OCI layout; .tar, .gz, .xz, .zst, .bz2, .7z): bundler checks that it is
     complete and that every digest in it is right.
     """
+    signers, policy = demands.signers, demands.policy
     file = files.image_file(
         paths,
         {
-            "--trust": bool(trust),
-            "--require-signatures": required is not None,
-            "--insecure-no-signature": insecure_no_signature,
-            "--need": need is not None,
+            "--trust": bool(signers.trust),
+            "--require-signatures": signers.required is not None,
+            "--insecure-no-signature": signers.insecure_no_signature,
+            "--need": needs.need is not None,
             "--wait": wait,
-            "--policy": bool(policies.policies),
-            "--notation-policy": bool(policies.notation_policies),
-            "--trusted-root": policies.trusted_root is not None,
-            "--require-scan": bool(scans.scanners),
+            "--policy": bool(policy.policies),
+            "--notation-policy": bool(policy.notation_policies),
+            "--trusted-root": policy.trusted_root is not None,
+            "--require-scan": bool(demands.scans.scanners),
             "--report": reporting.report is not None,
             "--shard": shard_text is not None,
         },
     )
     if file is not None:
-        return files.show_file(
-            "verify", lambda run: bundler.verify_file(file, run, sha256=sha256), quiet=quiet, is_json=is_json
-        )
+        return files.show_file("verify", lambda run: bundler.verify_file(file, run, sha256=sha256), showing)
     if sha256 is not None:
         raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
     from bundler.views import documents, report as reports
 
-    options.check_stdin(False, passphrase_file, key_passphrase_file)
-    if need_key and need is None:
-        raise Misuse("--need-key signs a need-list", hint="give its file: --need FILE")
+    secret_options.check_stdin(secrets, needs)
+    needs.check()
     if reporting.report and shard_text:
         raise Misuse("a report is of the whole bundle; leave out --report or --shard")
     reporting.check()
     request = bundler.VerifyRequest(
         paths=options.bundle_paths(paths),
-        trust=options.paths(trust),
-        is_without_signature=insecure_no_signature,
-        required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
-        unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
-        need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
-        policies=policies.read(),
-        scans=scans.gate(),
-        shard=options.shard(shard_text),
+        trust=signers.keys(),
+        is_without_signature=signers.insecure_no_signature,
+        required_signatures=signers.least(),
+        unlocking=secrets.unlocking_if_given(),
+        need=needs.request(),
+        policies=policy.read(),
+        scans=demands.scans.gate(),
+        shard=run_options.shard(shard_text),
     )
-    result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet, is_waiting=wait)
+    result = running.do(lambda run: bundler.verify_or_list(request, run))
     if isinstance(result, bundler.BundleList):
-        return files.show_list("verify", result, is_json=is_json)
-    lines = [] if quiet and not result.exit_code else reports.verify_lines(result, is_verbose=verbose)
-    lines, document = reporting.add(result, lines, documents.verify_document(result) if is_json else {})
-    show(lines, document, is_json=is_json)
-    return result.exit_code
+        return files.show_list("verify", result, is_json=showing.is_json)
+    return showing.result(result, reports.verify_lines, documents.verify_document, added=partial(reporting.add, result))

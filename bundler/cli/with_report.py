@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import bundler
-from bundler.cli.collected import collected
+from bundler.cli.collected import together
+from bundler.cli.metrics import metrics_option
+from bundler.cli.run_options import dry_run_option, showing_options
 from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 
@@ -35,6 +37,12 @@ _report_language_option = click.option(
     metavar="LANG",
     help="Language of the report: en or zh. Default: the language of the terminal.",
 )
+report_options = together(_report_option, _report_language_option)
+"""Gives a command the flags of `Reporting`."""
+reported_result_options = together(metrics_option, report_options, showing_options)
+"""Gives a command the flags of `Reporting` and of `Showing`, and ``--metrics``."""
+reported_plan_options = together(dry_run_option, reported_result_options)
+"""Gives a command the same flags, and ``--dry-run``."""
 
 
 @frozen
@@ -71,7 +79,3 @@ class Reporting:
         written = bundler.write_report(result, Path(self.report), self.report_language or "")
         about = report_report.report_document(written)
         return [*lines, *([""] if lines else []), *report_report.report_lines(written)], {**document, "report": about}
-
-
-report_options = collected("reporting", Reporting, (_report_option, _report_language_option))
-"""Gives a command ``--report`` and ``--report-lang``. It gets them in one argument, ``reporting``."""
