@@ -14,7 +14,7 @@ from bundler.core.advice import problem
 from bundler.core.arrivals import is_within
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.frozen import frozen, slotted
+from bundler.core.frozen import frozen
 from bundler.core.location import Target, place_of
 from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.reference import Reference
@@ -24,10 +24,11 @@ from bundler.keys.strict_modes import is_own_in
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
+from bundler.stores.repository import Repository
 from bundler.system.places import imports_folder
 from bundler.system.request_fields import Request, complete
 from bundler.texts import text
-from bundler.transfer import ask_all
+from bundler.transfer import ask_each
 from bundler.transports.parsing import target_of
 
 
@@ -77,7 +78,7 @@ _STAYING = frozenset({Undone.LEFT, Undone.DOUBTFUL, Undone.MOVED_ON, Undone.FAIL
 """The outcomes of tags whose images keep their attachments."""
 
 
-@slotted
+@frozen
 class TagResult:
     """One tag that an import moved or made.
 
@@ -153,17 +154,18 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
             )
         )
     groups = images_by_group(_at(file.receipt, request.target))
-    moved = {group: [_tag(image) for image in images if _may_have_moved(image)] for group, images in groups.items()}
+    asked = [(group, _tag(image)) for group, images in groups.items() for image in images if _may_have_moved(image)]
     stores = Stores(request.network, paces_of(run), listener=run.listener)
-    work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
-    _restore([tag for found in moved.values() for tag in found], work, run)
-    moved = {group: [tag for tag in found if _is_concerned(tag)] for group, found in moved.items()}
+    work = partial(_undone, stores=stores, run=run, is_dry_run=request.is_dry_run)
+    moved: dict[Group, list[TagResult]] = {group: [] for group in groups}
+    for (group, _), tag in zip(asked, _restored([tag for _, tag in asked], work, run), strict=True):
+        if _is_concerned(tag):
+            moved[group].append(tag)
     tags = [tag for found in moved.values() for tag in found]
     # An image keeps its signatures until its tag has moved.
     gone = {group: images for group, images in groups.items() if not _stays(images, moved[group])}
     gone = _without_tagged(gone, [tag.name for tag in tags], stores, run)
-    attached = [TagResult(each.name, each.pushed, each.before) for each in tags_of(gone)]
-    _restore(attached, work, run)
+    attached = _restored([TagResult(each.name, each.pushed, each.before) for each in tags_of(gone)], work, run)
     lists = tuple(_removed(each, stores, run, is_dry_run=request.is_dry_run) for each in entries_of(gone))
     return UndoResult(file, (*tags, *attached), request.is_dry_run, lists)
 
@@ -176,15 +178,18 @@ def _at(receipt: Receipt, target: Target | None) -> Receipt:
     return replace(receipt, targets=tuple(each for each in receipt.targets if is_within(each.target, place)))
 
 
-def _restore(tags: Sequence[TagResult], work: Callable[[Sequence[TagResult]], None], run: Run) -> None:
+def _restored(tags: Sequence[TagResult], work: Callable[[TagResult], TagResult], run: Run) -> tuple[TagResult, ...]:
     """Restores tags: those of one repository one after the other, in the order of their push."""
-    groups: dict[str, list[TagResult]] = {}
-    for tag in tags:
-        groups.setdefault(tag.name.name, []).append(tag)
-    if tags:
-        run.listener(PhaseBegan("restoring tags", len(tags), in_bytes=False))
-        ask_all(list(groups.values()), work, run)
-        run.listener(PhaseEnded("restoring tags"))
+    if not tags:
+        return ()
+    groups: dict[str, list[int]] = {}
+    for number, tag in enumerate(tags):
+        groups.setdefault(tag.name.name, []).append(number)
+    run.listener(PhaseBegan("restoring tags", len(tags), in_bytes=False))
+    answers = ask_each(list(groups), lambda name: {number: work(tags[number]) for number in groups[name]}, run)
+    run.listener(PhaseEnded("restoring tags"))
+    done = {number: tag for group in answers.given.values() for number, tag in group.items()}
+    return tuple(done[number] for number in range(len(tags)))
 
 
 def _stays(images: Sequence[ReceiptImage], tags: Sequence[TagResult]) -> bool:
@@ -247,37 +252,32 @@ def _tag(image: ReceiptImage) -> TagResult:
     return TagResult(Reference.parse(image.name), pushed, before, is_doubtful=_may_have_made(image))
 
 
-def _undo(tags: Sequence[TagResult], *, stores: Stores, run: Run, is_dry_run: bool) -> None:
-    for tag in tags:
-        try:
-            _put_back(tag, stores, run, is_dry_run=is_dry_run)
-        except Interrupted:
-            raise
-        except BundlerError as error:
-            tag.outcome, tag.error = Undone.FAILED, error
-        run.listener(Moved(1))
-
-
-def _put_back(tag: TagResult, stores: Stores, run: Run, *, is_dry_run: bool) -> None:
+def _undone(tag: TagResult, *, stores: Stores, run: Run, is_dry_run: bool) -> TagResult:
     repository = stores.repository(tag.name.registry, tag.name.repository)
-    name = tag.name.tag
-    assert name is not None
+    name = tag.name.tag or ""  # an import moves no name without a tag
+    try:
+        found = retrying(lambda: repository.find(name), run, subject=str(tag.name), peer=tag.name.registry)
+        tag = replace(tag, now=found.digest if found else None)
+        tag = replace(tag, outcome=_put_back(tag, name, repository, run, is_dry_run=is_dry_run))
+    except Interrupted:
+        raise
+    except BundlerError as error:
+        tag = replace(tag, outcome=Undone.FAILED, error=error)
+    run.listener(Moved(1))
+    return tag
+
+
+def _put_back(tag: TagResult, name: str, repository: Repository, run: Run, *, is_dry_run: bool) -> Undone:
     peer = tag.name.registry
-    found = retrying(lambda: repository.find(name), run, subject=str(tag.name), peer=peer)
-    tag.now = found.digest if found else None
     if tag.now != tag.pushed:
-        tag.outcome = Undone.AS_BEFORE if tag.now == tag.before else Undone.MOVED_ON
-        return
+        return Undone.AS_BEFORE if tag.now == tag.before else Undone.MOVED_ON
     if tag.is_doubtful:
-        tag.outcome = Undone.DOUBTFUL
-        return
+        return Undone.DOUBTFUL
     if tag.before is None:
         if is_dry_run:
-            tag.outcome = Undone.WOULD_REMOVE
-            return
+            return Undone.WOULD_REMOVE
         is_removed = retrying(lambda: repository.remove_tag(name), run, subject=str(tag.name), peer=peer)
-        tag.outcome = Undone.REMOVED if is_removed else Undone.LEFT
-        return
+        return Undone.REMOVED if is_removed else Undone.LEFT
     before = str(tag.before)
     earlier = retrying(lambda: repository.find(before), run, subject=str(tag.name), peer=peer)
     if earlier is None:
@@ -287,9 +287,8 @@ def _put_back(tag: TagResult, stores: Stores, run: Run, *, is_dry_run: bool) -> 
             host=peer,
         )
     if is_dry_run:
-        tag.outcome = Undone.WOULD_PUT_BACK
-        return
+        return Undone.WOULD_PUT_BACK
     resolved = repository.resolve(before)
     content = repository.read_manifest(resolved)
     retrying(lambda: repository.tag(resolved, content, name), run, subject=str(tag.name), peer=peer)
-    tag.outcome = Undone.PUT_BACK
+    return Undone.PUT_BACK
