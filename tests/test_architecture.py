@@ -523,6 +523,45 @@ def test_no_file_outgrows_what_one_sees(path):
     assert lines <= LARGEST_FILE_LINES or str(path) in ONE_FILE, f"{path} has {lines} lines: which idea wants a module?"
 
 
+CHANGES = {"add", "append", "clear", "discard", "extend", "insert", "pop", "remove", "setdefault", "update"}
+MAY_CHANGE = {
+    "bundle/restore.py: bring(origins)",  # a script of its own
+    "bundle/write_order.py: _await(events)",  # both of its own tables
+    "bundle/write_order.py: _wake(events)",
+    "core/retention/imported.py: imported_bundle(known)",  # a cache
+}
+
+
+def changed_parameters(path):
+    """The lists, dicts and sets that a function gets and changes."""
+    functions = (
+        node for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))) if isinstance(node, ast.FunctionDef)
+    )
+    for function in functions:
+        given = {
+            each.arg
+            for each in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+            if each.annotation and re.match(r"(list|dict|set|Counter|List|Dict)\b", ast.unparse(each.annotation))
+        }
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=verb)) if verb in CHANGES:
+                    pass
+                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                    pass
+                case ast.AugAssign(target=ast.Name(id=name)):
+                    pass
+                case _:
+                    continue
+            if name in given:
+                yield f"{path}: {function.name}({name})"
+
+
+def test_a_function_returns_what_it_found_and_fills_in_nothing():
+    """A list or dict that is passed in to be filled has no value of its own; STYLE: no out-parameter."""
+    assert {each for path in MODULES for each in changed_parameters(path)} == MAY_CHANGE
+
+
 def test_values_are_made_the_quick_way():
     slow = re.compile(r"^ *@dataclass\b", re.MULTILINE)
     found = {str(path) for path in MODULES if slow.search((ROOT / path).read_text("utf-8"))}

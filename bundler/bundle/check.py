@@ -16,11 +16,11 @@ from dataclasses import replace
 
 from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage
-from bundler.bundle.copies import ChunkState, other_under_its_name
+from bundler.bundle.copies import ChunkState, GivenUp, other_under_its_name
 from bundler.bundle.file_system import UNREADABLE, opened
 from bundler.bundle.findings import Finding, check_copies, check_files
 from bundler.bundle.locked import LockedBundle, check_sum
-from bundler.bundle.reader import Bundle, GivenUp
+from bundler.bundle.reader import Bundle
 from bundler.bundle.scope import Scope, scope_of
 from bundler.bundle.unreadable_ranges import UnreadableRange, read_around
 from bundler.core import roles
@@ -421,7 +421,8 @@ class Checker:
                     if isinstance(piece, UnreadableRange):
                         length = piece.length_bytes
                         walk.skip(length)
-                        self._add_hole(found, number, position, piece)
+                        last = found.pop() if found and found[-1].end_bytes == position else None
+                        found.append(self._hole(number, position, piece, last))
                     else:
                         length = len(piece)
                         if self._has_free_processor:
@@ -466,20 +467,14 @@ class Checker:
         )
         return [Finding(unlocated, chunk.file)]
 
-    def _add_hole(self, holes: list[Finding], number: int, begin: int, hole: UnreadableRange) -> None:
-        """Adds an unreadable range; if it continues the range before it, they become one."""
-        last = holes[-1] if holes else None
-        if last is not None and (last.offset_bytes or 0) + (last.length_bytes or 0) == begin:
-            begin, length, error = last.offset_bytes or 0, (last.length_bytes or 0) + hole.length_bytes, last.error
-            holes.pop()
-        else:
-            file = self.bundle.manifest.chunks[number - 1].file
-            hint = text("the medium is failing: copy {file} again, to another medium", file=file)
-            length, error = (
-                hole.length_bytes,
-                hole.error.but(subject=text("{file} at offset {begin}", file=file, begin=begin), hint=hint),
-            )
-        holes.append(self._lost(number, error, begin, length))
+    def _hole(self, number: int, begin: int, hole: UnreadableRange, last: Finding | None) -> Finding:
+        """The finding for an unreadable range, and for the range before it if it continues that one."""
+        if last is not None:
+            return self._lost(number, last.error, last.offset_bytes, (last.length_bytes or 0) + hole.length_bytes)
+        file = self.bundle.manifest.chunks[number - 1].file
+        hint = text("the medium is failing: copy {file} again, to another medium", file=file)
+        error = hole.error.but(subject=text("{file} at offset {begin}", file=file, begin=begin), hint=hint)
+        return self._lost(number, error, begin, hole.length_bytes)
 
     def _lost(self, number: int, error: BundlerError, begin: int | None, length: int | None) -> Finding:
         """Returns the finding for a missing or wrong part of a chunk; for the whole chunk if no place is given."""

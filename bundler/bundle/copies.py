@@ -31,6 +31,15 @@ class BadCopy:
 
 
 @frozen
+class GivenUp:
+    """A copy of a chunk that proved bad, and the copy that is read in its place."""
+
+    file: str
+    bad: BundlePath
+    used: BundlePath
+
+
+@frozen
 class ChunkState:
     """A chunk and the files that were found for it.
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from bundler.bundle.copies import GivenUp
 from bundler.core.digest import Digest
 from bundler.core.frozen import slotted
 from bundler.core.protocols import OpenFile
@@ -44,17 +45,20 @@ def reading(file: ScratchFile) -> Generator[int, None, None]:
 class DecryptedChunks:
     """The decrypted chunks of an encrypted bundle. Thread-safe."""
 
-    def __init__(self, decrypt: Callable[[int, ScratchFile], None], scratch: Scratch, *, at_a_time: int) -> None:
+    def __init__(
+        self, decrypt: Callable[[int, ScratchFile], GivenUp | None], scratch: Scratch, *, at_a_time: int
+    ) -> None:
         """Starts without any chunk.
 
         Args:
-            decrypt: Writes a chunk, by its number, into a new file.
+            decrypt: Writes a chunk, by its number, into a new file. Returns the first copy of it, if another was used.
             scratch: The place for the files.
             at_a_time: The number of chunks that may be there. Each thread may read one at a time; a thread with two
                 could wait for ever.
         """
         self.scratch = scratch
         self.at_a_time = at_a_time
+        self.given_up: list[GivenUp] = []
         self._decrypt = decrypt
         self._held: dict[int, _Held] = {}
         self._failed: dict[int, Damaged | Incomplete] = {}
@@ -126,7 +130,7 @@ class DecryptedChunks:
         file: ScratchFile | None = None
         try:
             file = self.scratch.file()
-            self._decrypt(number, file)
+            given_up = self._decrypt(number, file)
         except BaseException as error:
             if file is not None:
                 file.close()
@@ -137,6 +141,7 @@ class DecryptedChunks:
                 self._changed.notify_all()
             raise
         with self._changed:
+            self.given_up += [given_up] if given_up is not None else []
             held.file = file
             self._changed.notify_all()
         return held

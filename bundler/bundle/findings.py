@@ -41,6 +41,11 @@ class Finding:
     images: tuple[str, ...] = ()
     is_wanted: bool = True
 
+    @property
+    def end_bytes(self) -> int:
+        """The offset after the damage."""
+        return (self.offset_bytes or 0) + (self.length_bytes or 0)
+
 
 def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()) -> Iterator[Finding]:
     """Checks what is in the folders in addition to the chunks: small files, false signatures, unlisted files.

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 from bundler.bundle import seven_zip_container, sums
 from bundler.bundle.chunk import ChunkMember, members_by_chunk
-from bundler.bundle.copies import ChunkState, other_files, other_names
+from bundler.bundle.copies import ChunkState, GivenUp, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
 from bundler.bundle.file_system import UNREADABLE, open_file
-from bundler.bundle.reader import Bundle, GivenUp
+from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.frozen import frozen
@@ -95,17 +95,13 @@ class LockedBundle:
                 ),
                 subject=roles.CONTENT.file,
             )
-        given_up: list[GivenUp] = []
-        decrypted = self.decrypting(
-            manifest, passphrase, given_up, scratch=scratch, jobs=jobs, cancellation=cancellation
-        )
-        return Bundle(self.sealed, manifest, self.chunks, decrypted, given_up=given_up)
+        decrypted = self.decrypting(manifest, passphrase, scratch=scratch, jobs=jobs, cancellation=cancellation)
+        return Bundle(self.sealed, manifest, self.chunks, decrypted)
 
     def decrypting(
         self,
         manifest: BundleManifest,
         passphrase: str,
-        given_up: list[GivenUp],
         *,
         scratch: Scratch,
         jobs: int,
@@ -116,18 +112,16 @@ class LockedBundle:
         Args:
             manifest: The manifest of its content.
             passphrase: The passphrase, which has opened the content.
-            given_up: Receives the copies of chunks that prove bad.
             scratch: As for `unlock`.
             jobs: As for `unlock`.
             cancellation: As for `unlock`.
         """
         members = members_by_chunk(manifest)
 
-        def decrypt(number: int, into: ScratchFile) -> None:
+        def decrypt(number: int, into: ScratchFile) -> GivenUp | None:
             state = self.chunks[number - 1]
             used = self._decrypt(state, members[number - 1], into, passphrase, cancellation)
-            if used != state.paths[0]:
-                given_up.append(GivenUp(state.chunk.file, state.paths[0], used))
+            return GivenUp(state.chunk.file, state.paths[0], used) if used != state.paths[0] else None
 
         return DecryptedChunks(decrypt, scratch, at_a_time=jobs)
 

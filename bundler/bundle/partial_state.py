@@ -82,7 +82,10 @@ def look(
                     continue
                 partial_blobs[stored.digest] = found
             for member in members:
-                _note(written_to, member, found.offset_bytes)
+                written = written_to.setdefault(member.piece.chunk, {})
+                end = _written_end(member, found.offset_bytes)
+                if end is not None:
+                    written[member.header_offset] = end
     complete = {number: digest for number, digest in chunks.complete.items() if number not in spoilt}
     return PartialState(whole - broken, partial_blobs, written_to, complete)
 
@@ -91,13 +94,12 @@ def _place(stored: Stored) -> tuple[int, int]:
     return stored.pieces[0].chunk, stored.pieces[0].offset_bytes
 
 
-def _note(written_to: dict[int, dict[int, int]], member: ChunkMember, reached_bytes: int) -> None:
+def _written_end(member: ChunkMember, reached_bytes: int) -> int | None:
+    """The offset in the chunk up to which a member was written; None if none of it was."""
     here_bytes = reached_bytes - member.start_bytes
-    places = written_to.setdefault(member.piece.chunk, {})
     if here_bytes >= member.piece.length_bytes:
-        places[member.header_offset] = member.end
-    elif here_bytes > 0:
-        places[member.header_offset] = member.piece.offset_bytes + here_bytes
+        return member.end
+    return member.piece.offset_bytes + here_bytes if here_bytes > 0 else None
 
 
 def _found(stored: Stored, members: Sequence[ChunkMember], chunks: _Chunks, passed: Passed) -> PartialBlob:
@@ -243,33 +245,37 @@ def still_holds(
             return False
         try:
             forget_cached(descriptor)
-            found = _archive_hash(descriptor, done.size_bytes, () if is_encrypted else members, blobs, passed)
+            whole = hashlib.sha256()
+            for digest, piece in _archive_pieces(descriptor, done.size_bytes, () if is_encrypted else members):
+                whole.update(piece)
+                if digest is not None:
+                    blobs.setdefault(digest, digest.hasher()).update(piece)
+                passed(len(piece))
         except (Damaged, OSError):
             return False
         finally:
             let_go(descriptor)
-        if found != done.sha256:
+        if whole.hexdigest() != done.sha256:
             return False
     return all(hasher.hexdigest() == digest.encoded for digest, hasher in blobs.items())
 
 
-def _archive_hash(
-    descriptor: int, size_bytes: int, members: Sequence[ChunkMember], blobs: dict[Digest, Hasher], passed: Passed
-) -> str:
-    """Returns the SHA-256 of an archive in hex. The data of its members also go into the hashes of their blobs."""
-    whole = hashlib.sha256()
+def _archive_pieces(
+    descriptor: int, size_bytes: int, members: Sequence[ChunkMember]
+) -> Iterator[tuple[Digest | None, memoryview]]:
+    """Yields the bytes of an archive, each piece with the blob whose data it is. A piece is valid until the next one.
+
+    An empty blob has an empty piece.
+    """
     buffer = new_buffer(PIECE_BYTES)
     spans = [(member.piece.offset_bytes, member.data_end, member.stored.digest) for member in members]
     at = 0
     for begin, end, digest in [*sorted(spans, key=lambda span: span[:2]), (size_bytes, size_bytes, None)]:
-        hasher = blobs.setdefault(digest, digest.hasher()) if digest else None
-        for start, stop, blob in ((at, begin, None), (begin, end, hasher)):
+        if digest is not None and begin == end:
+            yield digest, buffer[:0]
+        for start, stop, blob in ((at, begin, None), (begin, end, digest)):
             for offset in range(start, stop, PIECE_BYTES):
                 view = buffer[: stop - offset]
                 read_into(descriptor, [view], offset, what=text("an archive"))
-                whole.update(view)
-                if blob is not None:
-                    blob.update(view)
-                passed(len(view))
+                yield blob, view
         at = max(at, end)
-    return whole.hexdigest()

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import ChunkMember, members_by_chunk, members_of
-from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
+from bundler.bundle.copies import ChunkState, GivenUp, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.file_system import open_file
 from bundler.bundle.s3.near_reads import NearReads
 from bundler.bundle.sealed import Sealed
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
-from bundler.core.frozen import frozen, slotted
+from bundler.core.frozen import slotted
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
@@ -38,15 +38,6 @@ if TYPE_CHECKING:
     from bundler.system.cold_reads import ColdReads
 
 
-@frozen
-class GivenUp:
-    """A copy of a chunk that proved bad, and the copy that is read in its place."""
-
-    file: str
-    bad: BundlePath
-    used: BundlePath
-
-
 @slotted
 class Bundle:
     """A bundle whose manifest matches the signed one. As a source of blobs it is thread-safe."""
@@ -57,8 +48,6 @@ class Bundle:
     decrypted: DecryptedChunks | None = None
     """The decrypted chunks of an encrypted bundle; None for a plain one."""
     is_remote: bool = False
-    given_up: list[GivenUp] = field(default_factory=list)
-    """The copies of chunks that proved bad while they were read."""
     made: dict[Digest, bytes] = field(default_factory=dict)
     """Indexes that were made from signed ones when platforms were chosen: no chunk holds them."""
     others: tuple[Bundle, ...] = ()
@@ -70,6 +59,8 @@ class Bundle:
     _blobs: dict[Digest, Blob] = field(init=False)
     _elsewhere: dict[Digest, int] = field(init=False)
     """For the blobs that this bundle leaves out, the place in ``others`` of a bundle that has the blob."""
+    _given_up: list[GivenUp] = field(init=False, default_factory=list)
+    """Bad copies of plain chunks, and of chunks that were decrypted before a medium was changed."""
     _turned: dict[int, ChunkState] = field(init=False, default_factory=dict)
     """The chunks that are read from another copy than the first one."""
     _read_again: set[Digest] = field(init=False, default_factory=set)
@@ -104,8 +95,14 @@ class Bundle:
             self._read_again.clear()
             if decrypted is not None:
                 if self.decrypted is not None:
+                    self._given_up += self.decrypted.given_up
                     self.decrypted.close()
                 self.decrypted = decrypted
+
+    @property
+    def given_up(self) -> list[GivenUp]:
+        """The copies of chunks that proved bad while they were read."""
+        return [*self._given_up, *(self.decrypted.given_up if self.decrypted is not None else ())]
 
     @property
     def is_encrypted(self) -> bool:
@@ -252,7 +249,7 @@ class Bundle:
             if contents.sha256(path, chunk.size_bytes, passed) == self.sealed.sums[chunk.file]:
                 self._turned[number] = replace(state, paths=(path,))
                 if path != state.paths[0]:
-                    self.given_up.append(GivenUp(chunk.file, state.paths[0], path))
+                    self._given_up.append(GivenUp(chunk.file, state.paths[0], path))
                 return
 
     def _find_whole(self, stored: Stored, passed: Passed) -> bool:

@@ -206,7 +206,11 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
     *lines, cut = rest.split(b"\n")
     try:
         for line in lines:
-            _note(done, _document(chain, line))
+            number, chunk = _noted(_document(chain, line))
+            if chunk is None:
+                done.pop(number, None)
+            else:
+                done[number] = chunk
             chain = chain.after(line)
         if cut:
             raise ValueError("the line is incomplete")
@@ -252,15 +256,15 @@ def pinned_attachments(entry: Mapping[str, Any]) -> PinnedAttachments:
     )
 
 
-def _note(done: dict[int, DoneChunk], document: dict[str, object]) -> None:
+def _noted(document: dict[str, object]) -> tuple[int, DoneChunk | None]:
+    """The number of a chunk, and the chunk; None if it is not done any more."""
     number = json_fields.size(document["chunk"])
     if "sha256" not in document:
-        done.pop(number, None)
-        return
+        return number, None
     sha256 = json_fields.text(document["sha256"])
     if not _SHA256.fullmatch(sha256):
         raise ValueError(sha256)
-    done[number] = DoneChunk(json_fields.size(document["size"]), sha256)
+    return number, DoneChunk(json_fields.size(document["size"]), sha256)
 
 
 def _document(chain: Chain, line: bytes) -> dict[str, object]:

@@ -55,7 +55,6 @@ def _turning(bundle: Bundle, unlocking: Unlocking, run: Run) -> Callable[[Bundle
             decrypted = locked.decrypting(
                 bundle.manifest,
                 unlocking.passphrase(),
-                bundle.given_up,
                 scratch=unlocking.space(),
                 jobs=run.jobs,
                 cancellation=run.cancellation,

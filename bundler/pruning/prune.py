@@ -309,7 +309,10 @@ class _InRepository:
                 self.journal.note_manifest(item, absent)
                 continue
             is_same = now.tags_of.get(item.descriptor.digest) == item.tags
-            error = self._remove_manifest(item, is_same=is_same, staying=staying)
+            is_needed = item.descriptor.digest in staying
+            is_removed, error = self._remove_manifest(item, is_same=is_same, is_needed=is_needed)
+            if not is_removed:
+                staying.update(self._needs(item.descriptor.digest))
             errors += [error] if error is not None else []
             self.run.listener(Progress(1))
         for tag in self.items.tags:
@@ -366,26 +369,25 @@ class _InRepository:
             left += new
         return found
 
-    def _remove_manifest(self, item: PrunedManifest, *, is_same: bool, staying: set[Digest]) -> BundlerError | None:
-        digest = item.descriptor.digest
-        if digest in staying or not is_same:
-            staying |= self._needs(digest)
-            self.journal.note_manifest(item, SKIPPED, _NEEDED if digest in staying and is_same else _CHANGED)
-            return None
+    def _remove_manifest(
+        self, item: PrunedManifest, *, is_same: bool, is_needed: bool
+    ) -> tuple[bool, BundlerError | None]:
+        """Removes a manifest, unless it is needed or has changed. Returns whether it did, and the error."""
+        if is_needed or not is_same:
+            self.journal.note_manifest(item, SKIPPED, _NEEDED if is_needed and is_same else _CHANGED)
+            return False, None
         try:
-            self._remover.manifest(digest, item.tags)
+            self._remover.manifest(item.descriptor.digest, item.tags)
         except Moved as moved:
-            staying |= self._needs(digest)
             self.journal.note_manifest(item, SKIPPED, _moved(moved))
+            return False, None
         except Interrupted:
             raise
         except BundlerError as error:
-            staying |= self._needs(digest)
             self.journal.note_manifest(item, _outcome_of(error), str(error), error.code or "")
-            return error
-        else:
-            self.journal.note_manifest(item, REMOVED)
-        return None
+            return False, error
+        self.journal.note_manifest(item, REMOVED)
+        return True, None
 
     def _remove_tag(self, item: PrunedTag, now: GoingTag | None) -> BundlerError | None:
         if now is None or now.descriptor.digest != item.digest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundler.core.scan import Engine
@@ -20,15 +20,19 @@ def engines_of(request: ScanRequest) -> tuple[Engine, ...]:
     """
     if not request.scanners:
         raise Misuse("no scanner", subject="--with", hint="give one: --with clamav")
-    left = _databases(request.databases)
-    engines = tuple(
-        find_engine(given, database=_database(name_of(given), left, len(request.scanners)))
+    databases = _databases(request.databases)
+    used = {
+        given: _used(name_of(given), databases, len(request.scanners))
+        for given in request.scanners
         if isinstance(given, str)
-        else given
+    }
+    engines = tuple(
+        find_engine(given, database=databases.get(used[given])) if isinstance(given, str) else given
         for given in request.scanners
     )
+    left = [each for each in databases.items() if each[0] not in used.values()]
     if left:
-        name, folder = next(iter(left.items()))
+        name, folder = left[0]
         raise Misuse(
             "this database belongs to no scanner",
             subject=text("--database {given}", given=f"{name}={folder}" if name else folder),
@@ -61,7 +65,6 @@ def _databases(given: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _database(name: str, left: dict[str, Path], count: int) -> Path | None:
-    """Takes the database of a scanner out of those that are left."""
-    found = left.pop(name, None)
-    return left.pop("", None) if found is None and count == 1 else found
+def _used(name: str, databases: Mapping[str, Path], count: int) -> str:
+    """The name under which the database of a scanner was given, if it was: an empty one is that of the only scanner."""
+    return "" if name not in databases and count == 1 else name

@@ -225,14 +225,15 @@ def _repositories(bundles: Sequence[OpenBundle]) -> tuple[dict[str, Repository],
     for bundle in bundles:
         for image in bundle.manifest.images:
             images.setdefault(image.reference.name, []).append(ServedImage(bundle, image))
-    moved: list[MovedTag] = []
-    found = {name: Repository(name, tuple(group), _tags(group, moved)) for name, group in images.items()}
-    return found, tuple(moved)
+    tags = {name: _tags(group) for name, group in images.items()}
+    found = {name: Repository(name, tuple(group), tags[name][0]) for name, group in images.items()}
+    return found, tuple(each for _, moved in tags.values() for each in moved)
 
 
-def _tags(images: Iterable[ServedImage], moved: list[MovedTag]) -> dict[str, Descriptor]:
+def _tags(images: Iterable[ServedImage]) -> tuple[dict[str, Descriptor], list[MovedTag]]:
     """The tags of a repository; those of newer bundles replace those of older ones, also on attachments."""
     tags: dict[str, Descriptor] = {}
+    moved: list[MovedTag] = []
     holders: dict[str, OpenBundle] = {}
     for each in images:
         for attachment in each.image.attachments:
@@ -244,7 +245,7 @@ def _tags(images: Iterable[ServedImage], moved: list[MovedTag]) -> dict[str, Des
         if tag in holders and tags[tag].digest != each.image.root.digest:
             moved.append(MovedTag(each.image.reference, each.bundle, holders[tag]))
         tags[tag], holders[tag] = each.image.root, each.bundle
-    return tags
+    return tags, moved
 
 
 def _short_names(reference: Reference) -> Iterator[str]:

@@ -34,31 +34,31 @@ def source_of_present(
     Raises:
         Damaged: No platform of an image is present.
     """
-    made: dict[str, bytes] = {}
-    present = [replace(held, image=_reduced(files, held.image, made, warn)) for held in images]
+    reduced = [_reduced(files, held.image, warn) for held in images]
+    made = {root.digest.path: content for root, content in reduced if content is not None}
+    present = [replace(held, image=root) for held, (root, _) in zip(images, reduced, strict=True)]
     return LayoutSource(_WithDocuments(files, made) if made else files, present)
 
 
-def _reduced(files: LayoutFiles, root: Descriptor, made: dict[str, bytes], warn: Callable[[str], None]) -> Descriptor:
+def _reduced(files: LayoutFiles, root: Descriptor, warn: Callable[[str], None]) -> tuple[Descriptor, bytes | None]:
+    """The root of the platforms that are present, and its content if it is a new index."""
     what = f"{files.called}: {root.digest}"
     content = files.read(root.digest.path, MANIFEST_BYTES) if root.is_index else None
     if content is None:
-        return root
+        return root, None
     index = oci.parse_manifest(content, root.media_type, what=what)
     here = [child for child in index.children if files.size(child.digest.path) is not None]
     if len(here) == len(index.children):
-        return root
+        return root, None
     platforms = [child for child in here if child.attests is None]
     if not platforms:
         raise Damaged("all platforms of the image are missing", subject=what)
     names = ", ".join(str(child.platform or child.digest.short) for child in platforms)
     warn(text("{what}: it has only {names}; the index for all platforms is left out", what=what, names=names))
     if len(platforms) == 1:
-        return platforms[0].bare
+        return platforms[0].bare, None
     remaining = oci.without_children(content, {child.digest: child.bare for child in here}, what=what)
-    descriptor = Descriptor(root.media_type, Digest.of(remaining), len(remaining))
-    made[descriptor.digest.path] = remaining
-    return descriptor
+    return Descriptor(root.media_type, Digest.of(remaining), len(remaining)), remaining
 
 
 class _WithDocuments:

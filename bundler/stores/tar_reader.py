@@ -71,7 +71,7 @@ class TarReader:
         """
         names = _Names(self._what)
         extended: dict[str, str] = {}
-        kinds: list[bytes] = []
+        kinds: tuple[bytes, ...] = ()
         for _ in range(ARCHIVE_MEMBERS):
             self._skip_rest()
             header = self._read_header()
@@ -80,12 +80,12 @@ class TarReader:
                 return
             size = tar.pax_size(extended, header.size_bytes, what=self._here())
             if header.type in (tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME, tar.GNU_LONG_LINK):
-                self._check_extended(header.type, kinds)
+                kinds = self._with_kind(header.type, kinds)
                 extended = self._read_extended(header.type, header.size_bytes, extended)
                 continue
             name = names.add(extended.get("path", header.name), is_folder=header.type == _FOLDER)
             link_name = extended.get("linkpath", header.link_name)
-            extended, kinds = {}, []
+            extended, kinds = {}, ()
             if header.type != _FOLDER:
                 yield self._member(header.type, name, size, link_name)
         raise Damaged(
@@ -144,13 +144,13 @@ class TarReader:
         if self._read_exactly(tar.BLOCK_BYTES).strip(b"\0"):
             raise Damaged("half of an end mark inside the archive", subject=self._here())
 
-    def _check_extended(self, kind: bytes, kinds: list[bytes]) -> None:
+    def _with_kind(self, kind: bytes, kinds: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Allows one extended header of each kind for a member: readers interpret several ones in different ways."""
         if kind == tar.PAX_GLOBAL:
-            return
+            return kinds
         if kind in kinds or (kinds and (kind == tar.PAX) != (kinds[0] == tar.PAX)):
             raise Damaged("several extended headers for one member", subject=self._here())
-        kinds.append(kind)
+        return (*kinds, kind)
 
     def _read_extended(self, kind: bytes, size: int, before: dict[str, str]) -> dict[str, str]:
         if size > PAX_HEADER_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bundler.core.drift import DAMAGED, MISSING, MOVED, UNREAD, WHOLE
@@ -47,7 +48,9 @@ def lines(result: CheckResult, *, is_verbose: bool) -> list[str]:
     most = len(drifted) if is_verbose else _SHOWN_IMAGES
     advised: set[str] = set()
     for each in drifted[:most]:
-        shown += _image_lines(each, advised, is_verbose=is_verbose)
+        faults = each.faults if is_verbose else each.faults[:_SHOWN_FAULTS]
+        shown += _image_lines(each, faults, advised)
+        advised.update(map(_key, faults))
     shown += more_lines(len(drifted) - most, flag="--verbose")
     return [*shown, *need_lines(result.need)]
 
@@ -65,16 +68,15 @@ def _checked(result: CheckResult) -> str:
     return joined(parts, ", ")
 
 
-def _image_lines(each: ImageDrift, advised: set[str], *, is_verbose: bool) -> list[str]:
-    """An image with its faults. The next step of a kind of fault is said once."""
+def _image_lines(each: ImageDrift, faults: Sequence[PartFault], advised: Collection[str]) -> list[str]:
+    """An image with some of its faults. The next step of a kind of fault is said once."""
     shown = ["", f"{translated(_STATES[each.state])}: {escaped(each.wanted.name)}"]
-    most = len(each.faults) if is_verbose else _SHOWN_FAULTS
-    for fault in each.faults[:most]:
+    first = {_key(fault): fault for fault in reversed(faults)}
+    for fault in faults:
         shown.append(f"  {escaped(worded(fault.error))}")
-        if _key(fault) not in advised:
-            advised.add(_key(fault))
+        if fault is first[_key(fault)] and _key(fault) not in advised:
             shown += advice_lines(fault.error, "  ")
-    shown += more_lines(len(each.faults) - most, indent="  ", flag="--verbose")
+    shown += more_lines(len(each.faults) - len(faults), indent="  ", flag="--verbose")
     return [*shown, *(f"  {escaped(translated(words))}" for words in each.unknown)]
 
 

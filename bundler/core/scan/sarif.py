@@ -6,7 +6,7 @@ suppression. An object that was not scanned, or at which the scanner failed, is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bundler.core.digest import Digest
@@ -33,7 +33,9 @@ def sarif_of(record: ScanRecord, names: Names) -> dict[str, Any]:
 
 
 def _run(record: ScanRecord, scan: Scan, names: Names) -> dict[str, Any]:
-    rules: dict[str, int] = {}
+    found = (scan.verdicts[digest] for digest in sorted(scan.verdicts))
+    used = (finding.id for verdict in found if verdict.state is State.FOUND for finding in verdict.findings)
+    rules = {rule: number for number, rule in enumerate(dict.fromkeys(used))}
     results = list(_results(record, scan, names, rules))
     severities: dict[str, Finding] = {}
     for verdict in scan.verdicts.values():
@@ -63,8 +65,8 @@ def _run(record: ScanRecord, scan: Scan, names: Names) -> dict[str, Any]:
     }
 
 
-def _results(record: ScanRecord, scan: Scan, names: Names, rules: dict[str, int]) -> Iterator[dict[str, Any]]:
-    """The results, and the number of each rule that they use."""
+def _results(record: ScanRecord, scan: Scan, names: Names, rules: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """The results. They name their rules by the numbers of the rules."""
     for digest in sorted(scan.verdicts):
         verdict = scan.verdicts[digest]
         if verdict.state is not State.FOUND:
@@ -74,7 +76,7 @@ def _results(record: ScanRecord, scan: Scan, names: Names, rules: dict[str, int]
         for finding in verdict.findings:
             yield {
                 "ruleId": finding.id,
-                "ruleIndex": rules.setdefault(finding.id, len(rules)),
+                "ruleIndex": rules[finding.id],
                 "level": _LEVELS.get(finding.severity, "note"),
                 "message": {"text": _message(finding)},
                 "locations": [_location(digest, images, finding.where)],

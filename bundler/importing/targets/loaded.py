@@ -105,14 +105,14 @@ class LoadedTarget(Target):
     def survey(self, leg: Leg) -> Leg:
         """Requests the digest or id of each name there, and chooses the platform of each image."""
         progress = Progress(leg)
-        variants: dict[Reference, Variant] = {}
+        variants: Mapping[Reference, Variant] = {}
         with progress.until_ended():
             platforms = self._request.platforms or (self._facts.platform,)
             self.announce()
-            self._look_at_all(progress, progress.open_images, platforms, variants)
+            variants = self._look_at_all(progress, progress.open_images, platforms)
             moved = all_aside(progress.open_images)
             progress.note_all(moved)
-            self._look_at_all(progress, moved, platforms, variants)
+            variants = {**variants, **self._look_at_all(progress, moved, platforms)}
             conflict = self.conflict(_expected_id(variants))
             decided = settled(progress.open_images, is_dry_run=self._request.is_dry_run, conflict=conflict)
             progress.note_all(decided.images)
@@ -121,12 +121,10 @@ class LoadedTarget(Target):
         return progress.leg(variants=variants)
 
     def _look_at_all(
-        self,
-        progress: Progress,
-        images: Sequence[ImageResult],
-        platforms: tuple[Platform, ...],
-        variants: dict[Reference, Variant],
-    ) -> None:
+        self, progress: Progress, images: Sequence[ImageResult], platforms: tuple[Platform, ...]
+    ) -> dict[Reference, Variant]:
+        """Notes what is under the name of each image; returns the platforms of the images that a daemon can have."""
+        variants: dict[Reference, Variant] = {}
         for each in images:
             try:
                 variant = self._variant_of(each, platforms)
@@ -139,6 +137,7 @@ class LoadedTarget(Target):
                 raise
             except BundlerError as error:
                 progress.fail(each, error)
+        return variants
 
     def _variant_of(self, each: ImageResult, platforms: tuple[Platform, ...]) -> Variant | None:
         """Chooses the platform of an image for the daemon; None if a daemon cannot have the image."""

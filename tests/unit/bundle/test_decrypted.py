@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
+from bundler.bundle.copies import GivenUp
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, LocalStorage
@@ -19,6 +21,7 @@ class Chunks:
     def __init__(self, folder, *, at_a_time=2):
         self.asked = []
         self.errors = {}
+        self.bad = set()
         self.scratch = Scratch(folder)
         self.decrypted = DecryptedChunks(self.decrypt, self.scratch, at_a_time=at_a_time)
 
@@ -27,6 +30,7 @@ class Chunks:
         if number in self.errors:
             raise self.errors[number]
         into.write(bytes([number]) * SIZE)
+        return GivenUp(f"chunk-{number}", Path("bad"), Path("good")) if number in self.bad else None
 
     def read(self, number):
         with self.decrypted.opened(number) as file:
@@ -40,6 +44,15 @@ def test_a_chunk_is_decrypted_once_for_all_who_read_it_one_after_the_other(tmp_p
     for _ in range(3):
         assert chunks.read(1) == b"\1" * SIZE
     assert chunks.asked == [1]
+
+
+def test_bad_copies_are_known_after_their_chunks_were_decrypted(tmp_path):
+    chunks = Chunks(tmp_path)
+    chunks.bad = {2}
+    chunks.read(1)
+    assert chunks.decrypted.given_up == []
+    chunks.read(2)
+    assert [each.file for each in chunks.decrypted.given_up] == ["chunk-2"]
 
 
 def test_the_one_that_was_not_read_for_the_longest_time_makes_room(tmp_path):

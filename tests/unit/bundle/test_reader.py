@@ -9,6 +9,8 @@ import pytest
 
 from bundler.bundle.check import check
 from bundler.bundle.check_around_blobs import check_around_blobs
+from bundler.bundle.copies import GivenUp
+from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.findings import Finding
 from bundler.bundle.opening import UncheckedBundle, find, load
 from bundler.bundle.read_back import ReadingBack
@@ -21,6 +23,7 @@ from bundler.core.protocols import OpenFile
 from bundler.errors import Damaged
 from bundler.system.cold_reads import ColdReads
 from bundler.system.files import forget_cached
+from bundler.system.scratch import Scratch
 from bundler.workers import Cancellation
 from tests.support.errors import raises, values_in
 from tests.unit.bundle.chunks import CUT, LARGE, SMALL, plan_of, write_bundle
@@ -130,6 +133,20 @@ def test_a_document_that_is_damaged_on_one_medium_is_read_from_another(folder, t
         (chunk_of(SMALL), folder, other)
     ]
     assert bundle.recovered_chunks == 1
+    bundle.turn_to(bundle.sealed, bundle.chunks)
+    assert len(bundle.given_up) == 1, "a changed medium does not make the copy a good one"
+
+
+def test_bad_copies_of_encrypted_chunks_are_known_after_the_medium_was_changed(folder, tmp_path):
+    bundle = opened(folder)
+    bad = GivenUp("chunk-0001.7z", folder, tmp_path)
+    bundle.decrypted = DecryptedChunks(lambda number, into: bad, Scratch(tmp_path), at_a_time=1)
+    with bundle.decrypted.opened(1):
+        assert bundle.given_up == [bad]
+    bundle.turn_to(
+        bundle.sealed, bundle.chunks, DecryptedChunks(lambda number, into: None, Scratch(tmp_path), at_a_time=1)
+    )
+    assert bundle.given_up == [bad]
 
 
 def test_a_whole_copy_is_looked_for_once_for_each_blob(folder, tmp_path):
