@@ -351,7 +351,6 @@ def test_a_transport_loads_its_stores_when_they_are_opened(path):
 BOTH_WAYS = {
     # A leg of an import names its target, and the protocol of targets takes legs. Types only.
     ("bundler.importing.leg", "bundler.importing.targets.target"),
-    ("bundler.importing.targets.target", "bundler.importing.sharing"),
 }
 """Imports for types that would close a circle, and why."""
 

@@ -35,14 +35,14 @@ class Links(Protocol):
     def settles_after_seconds(self) -> float:
         """The time after which another client can hardly replace a list any more that it read before it was written."""
 
-    def listed(self, subject: Digest, wanted: Collection[Digest]) -> frozenset[Digest]:
+    def listed(self, subject: Digest, wanted: Collection[Digest], /) -> frozenset[Digest]:
         """Returns those of some attachments of a manifest that are listed, and are there.
 
         Raises:
             BundlerError: The store does not say.
         """
 
-    def add(self, subject: Digest, entries: Mapping[Digest, Entry]) -> frozenset[Digest]:
+    def add(self, subject: Digest, entries: Mapping[Digest, Entry], /) -> frozenset[Digest]:
         """Makes sure that attachments of a manifest are listed. Their manifests are there.
 
         Args:
@@ -215,14 +215,12 @@ class LayoutLinks:
         """Zero: the layout is locked."""
         return 0.0
 
-    def listed(self, subject: Digest, wanted: Collection[Digest]) -> frozenset[Digest]:
+    def listed(self, _subject: Digest, wanted: Collection[Digest], /) -> frozenset[Digest]:
         """Looks into index.json."""
-        del subject
         return frozenset(each for each in wanted if self.sink.lists(each))
 
-    def add(self, subject: Digest, entries: Mapping[Digest, Entry]) -> frozenset[Digest]:
+    def add(self, _subject: Digest, entries: Mapping[Digest, Entry], /) -> frozenset[Digest]:
         """Adds entries to index.json."""
-        del subject
         added = [digest for digest in entries if not self.sink.lists(digest)]
         for digest in added:
             # Without its annotations: in an index.json they could give it the name of an image.

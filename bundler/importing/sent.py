@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bundler.bundle.chunk import groups_of
 from bundler.bundle.reader import Bundle
@@ -84,7 +85,7 @@ def loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
     for number in range(len(legs)):
         if ended(legs):
             break
-        sharing = Sharing(legs, passed)
+        sharing = Sharing(partial(_wanted, legs), passed)
         loading = legs[number].target.load(legs[number], sharing)
         legs = (*legs[:number], loading, *legs[number + 1 :])
         if sharing.passed != passed:
@@ -93,9 +94,13 @@ def loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
     return legs, passed
 
 
+def _wanted(legs: tuple[Leg, ...]) -> tuple[Mapping[int, Destination], ...]:
+    return tuple(leg.target.wanted(leg) for leg in legs)
+
+
 def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tuple[Leg, ...]:
     """Sends every other blob that a target wants."""
-    copied = copy_wanted(opened, [(leg, leg.target.wanted(leg)) for leg in legs], passed)
+    copied = copy_wanted(opened, list(zip(legs, _wanted(legs), strict=True)), passed)
     return tuple(leg.target.settle(leg, copied) for leg in legs) if copied is not None else legs
 
 

@@ -10,27 +10,33 @@ from typing import TypeVar
 from bundler.bundle.reader import Bundle
 from bundler.core.protocols import BlobSource
 from bundler.errors import BundlerError, Damaged, Refused
-from bundler.importing.leg import Leg
 from bundler.run import Run
 from bundler.texts import text
 from bundler.transfer import BlobCopy, Copied, Destination, copy_blobs
 
 Result = TypeVar("Result")
+Wanted = Callable[[], Sequence[Mapping[int, Destination]]]
+"""Returns the destinations of blobs by their numbers, for each target."""
 
 
 class Sharing:
     """The blobs that one target loads. Each is offered to the others once. Local to the stage."""
 
-    def __init__(self, legs: Sequence[Leg], passed: frozenset[int] = frozenset()) -> None:
-        """Offers blobs to the targets of some legs, except blobs that were offered before."""
-        self._legs = legs
+    def __init__(self, wanted: Wanted, passed: frozenset[int] = frozenset()) -> None:
+        """Offers blobs to those who want them, except blobs that were offered before.
+
+        Args:
+            wanted: Returns what each target wants. Called once, and only if a blob is loaded.
+            passed: The blobs that were offered before.
+        """
+        self._ask = wanted
         self._passed = set(passed)
         self._failed: list[tuple[BlobCopy, BundlerError]] = []
         self._bytes_by_peer: Counter[str] = Counter()
 
     @cached_property
-    def _wanted(self) -> tuple[Mapping[int, Destination], ...]:
-        return tuple(leg.target.wanted(leg) for leg in self._legs)
+    def _wanted(self) -> Sequence[Mapping[int, Destination]]:
+        return self._ask()
 
     @property
     def passed(self) -> frozenset[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import ClassVar
 
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed, PhaseBegan, PhaseEnded
@@ -13,7 +12,8 @@ from bundler.importing.conflicts import Conflict, all_aside, settled, settled_ag
 from bundler.importing.leg import Leg, Loaded, Progress
 from bundler.importing.results import ImageResult, Outcome
 from bundler.importing.sharing import Sharing, copy_whole, loaded_again
-from bundler.importing.targets.target import TagLog, Target
+from bundler.importing.targets.target import TagLog
+from bundler.importing.targets.whole_images import WholeImageTarget
 from bundler.stores.agent_images import AgentImages, index_of
 from bundler.stores.oci_layout import INDEX, MARKER, marker_json
 from bundler.stores.tar_sink import TarSink
@@ -25,21 +25,12 @@ from bundler.transports.transport import target_of
 _TAKEN = Conflict("the file of this name has another image")
 
 
-class IntoAgentImages(Target):
+class IntoAgentImages(WholeImageTarget):
     """A folder of image files."""
-
-    takes_whole_images: ClassVar[bool] = True
-    is_read_back: ClassVar[bool] = False
-    holds_attachments: ClassVar[bool] = False
 
     @cached_property
     def _images(self) -> AgentImages:
         return target_of(self.location).agent_images()
-
-    @property
-    def tags_while_sending(self) -> bool:
-        """True, unless the run is all or nothing: each file is complete by itself."""
-        return not self._request.is_all_or_nothing
 
     def survey(self, leg: Leg) -> Leg:
         """Reads which image each file has. Artifacts that are no container images are skipped."""
@@ -81,9 +72,8 @@ class IntoAgentImages(Target):
         lacking = frozenset(number for each in leg.result.open_images for number in self.needs(leg, each))
         return replace(leg, result=replace(leg.result, lacking=lacking & absent))
 
-    def needs(self, leg: Leg, each: ImageResult) -> tuple[int, ...]:
+    def needs(self, _leg: Leg, each: ImageResult, /) -> tuple[int, ...]:
         """All configs and layers of the image."""
-        del leg
         return each.image.blobs
 
     def prepare(self, leg: Leg) -> Leg:
@@ -119,9 +109,8 @@ class IntoAgentImages(Target):
         progress.note_sent(sharing.copied.bytes_by_peer[self.name])
         return progress.leg(loaded=written)
 
-    def publish(self, leg: Leg, tags: TagLog) -> Leg:
+    def publish(self, leg: Leg, _tags: TagLog, /) -> Leg:
         """Gives files their names, if the run is all or nothing."""
-        del tags
         progress = Progress(leg)
         with progress.until_ended():
             for each in progress.open_images:

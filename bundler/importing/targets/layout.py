@@ -29,9 +29,8 @@ class IntoLayout(StreamedTarget):
         self._sink.check(map(str, names))
         return Ground()
 
-    def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference]) -> None:
+    def make_ready(self, _ground: Ground, _names: Sequence[Reference], _known: Iterable[Reference], /) -> None:
         """Creates the folder or file, and locks it until `close`."""
-        del ground, names, known
         left = self._sink.prepare()
         if left is not None:
             self._run.listener(
@@ -43,19 +42,16 @@ class IntoLayout(StreamedTarget):
                 )
             )
 
-    def sink_for(self, name: Reference) -> LayoutSink:
+    def sink_for(self, _name: Reference, /) -> LayoutSink:
         """The layout."""
-        del name
         return self._sink
 
-    def source_for(self, name: Reference) -> ImageSource:
+    def source_for(self, _name: Reference, /) -> ImageSource:
         """The layout, as it is read from the device."""
-        del name
         return self._sink.source()
 
-    def links_for(self, name: Reference) -> LayoutLinks:
+    def links_for(self, _name: Reference, /) -> LayoutLinks:
         """The index.json of the layout."""
-        del name
         return LayoutLinks(self._sink)
 
     def attachment_tag(self, name: Reference, tag: str) -> str:

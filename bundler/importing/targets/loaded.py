@@ -24,7 +24,8 @@ from bundler.importing.daemon_variant import HeldLayers, Variant, choose
 from bundler.importing.leg import Leg, Loaded, Progress
 from bundler.importing.results import ImageResult, Outcome
 from bundler.importing.sharing import Sharing, copy_whole, loaded_again
-from bundler.importing.targets.target import TagLog, Target
+from bundler.importing.targets.target import TagLog
+from bundler.importing.targets.whole_images import WholeImageTarget
 from bundler.run import retrying
 from bundler.stores.docker_daemon import LoadSink
 from bundler.stores.docker_sdk import Daemon, DaemonFacts
@@ -43,13 +44,10 @@ class Member:
     variant: Variant
 
 
-class LoadedTarget(Target):
+class LoadedTarget(WholeImageTarget):
     """A target whose images are loaded into a daemon."""
 
     takes_one_platform: ClassVar[bool] = True
-    takes_whole_images: ClassVar[bool] = True
-    is_read_back: ClassVar[bool] = False
-    holds_attachments: ClassVar[bool] = False
     planned: ClassVar[Outcome]
     """The outcome of an image in a dry run."""
     keeps_images: ClassVar[bool]
@@ -65,11 +63,6 @@ class LoadedTarget(Target):
         """The facts about the daemon, requested once."""
         return self.daemon.facts
 
-    @property
-    def tags_while_sending(self) -> bool:
-        """True, unless the run is all or nothing."""
-        return not self._request.is_all_or_nothing
-
     # These differ between a daemon and a registry that is reached through it.
 
     @property
@@ -78,7 +71,7 @@ class LoadedTarget(Target):
         """The title of the phase in which images are loaded."""
 
     @abstractmethod
-    def conflict(self, expected_id: Callable[[ImageResult], str]) -> Conflict:
+    def conflict(self, expected_id: Callable[[ImageResult], str], /) -> Conflict:
         """The message for a taken tag."""
 
     @abstractmethod
@@ -94,7 +87,7 @@ class LoadedTarget(Target):
         """True if the digest or id under an image's name is that of the image."""
 
     @abstractmethod
-    def move_tag(self, member: Member, loaded: Loaded, conflict: Conflict) -> ImageResult:
+    def move_tag(self, member: Member, loaded: Loaded, conflict: Conflict, /) -> ImageResult:
         """Gives a loaded image its name: in the daemon, or in the registry that is reached through it."""
 
     def announce(self) -> None:
@@ -237,9 +230,8 @@ class LoadedTarget(Target):
         progress.note_sent(sharing.copied.bytes_by_peer[self.name])
         return progress.leg(loaded=loaded)
 
-    def publish(self, leg: Leg, tags: TagLog) -> Leg:
+    def publish(self, leg: Leg, _tags: TagLog, /) -> Leg:
         """Moves the tags of loaded images, if the run is all or nothing."""
-        del tags
         progress = Progress(leg)
         conflict = self.conflict(_expected_id(leg.variants))
         with progress.until_ended():

@@ -112,9 +112,8 @@ class IntoRegistry(StreamedTarget):
         """The referrers API of the repository, and its fallback tags."""
         return RegistryLinks(self.sink_for(name), self._run, self.name)
 
-    def attachment_tag(self, name: Reference, tag: str) -> str:
+    def attachment_tag(self, _name: Reference, tag: str, /) -> str:
         """The tag."""
-        del name
         return tag
 
     def tag_of(self, name: Reference) -> str | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
@@ -20,6 +21,7 @@ from bundler.importing.leg import Ground, Leg, Progress, as_end
 from bundler.importing.links import Links
 from bundler.importing.read_back import Reader
 from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
+from bundler.importing.sharing import Sharing
 from bundler.importing.targets.attachments import Attachments
 from bundler.importing.targets.demand import Demand
 from bundler.importing.targets.left_out import LeftOut
@@ -50,6 +52,9 @@ class Prospect:
 class StreamedTarget(Target):
     """A target that takes blobs in any order."""
 
+    takes_whole_images: ClassVar[bool] = False
+    is_read_back: ClassVar[bool] = True
+    holds_attachments: ClassVar[bool] = True
     is_overwriting = False
     """True if a blob that is sent again replaces a damaged one."""
     tags_take_manifests = False
@@ -58,19 +63,19 @@ class StreamedTarget(Target):
     # The kinds of stores differ in these methods.
 
     @abstractmethod
-    def sink_for(self, name: Reference) -> ImageSink:
+    def sink_for(self, name: Reference, /) -> ImageSink:
         """The sink that takes an image of this name."""
 
     @abstractmethod
-    def source_for(self, name: Reference) -> ImageSource:
+    def source_for(self, name: Reference, /) -> ImageSource:
         """The source that reads the content of the sink of this name."""
 
     @abstractmethod
-    def links_for(self, name: Reference) -> Links:
+    def links_for(self, name: Reference, /) -> Links:
         """The lists of attachments of the sink of this name."""
 
     @abstractmethod
-    def attachment_tag(self, name: Reference, tag: str) -> str:
+    def attachment_tag(self, name: Reference, tag: str, /) -> str:
         """The name in the sink of an attachment that a tag attaches to an image of this name."""
 
     @abstractmethod
@@ -86,7 +91,7 @@ class StreamedTarget(Target):
         """
 
     @abstractmethod
-    def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference]) -> None:
+    def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference], /) -> None:
         """Prepares the target for images.
 
         Args:
@@ -99,29 +104,30 @@ class StreamedTarget(Target):
     def complete_store(self, *, is_worth_keeping: bool) -> None:
         """Completes the target after the last image. If no image arrived, removes what it created."""
 
-    def fault(self, name: Reference, ground: Ground) -> BundlerError | None:
+    def fault(self, _name: Reference, _ground: Ground, /) -> BundlerError | None:
         """The reason if the target cannot take an image of this name; None if it can."""
-        del name, ground
         return None
 
-    def is_empty(self, name: Reference, ground: Ground) -> bool:
+    def is_empty(self, _name: Reference, _ground: Ground, /) -> bool:
         """True if there can be nothing under this name, so that no request is needed."""
-        del name, ground
         return False
 
     def places(self) -> Mapping[str, Reference]:
         """The name of an image of an earlier import that probably has a blob, by the digest of the blob."""
         return {}
 
-    def look_ahead(self, names: Sequence[Reference], ground: Ground) -> Prospect:
+    def look_ahead(self, _names: Sequence[Reference], ground: Ground, /) -> Prospect:
         """Collects the findings before a push, by requests that only read."""
-        del names
         return Prospect(ground, None, {})
 
-    def quotas(self, wanted_bytes: Counter[str], ground: Ground) -> tuple[Quota, ...]:
+    def quotas(self, _wanted_bytes: Counter[str], _ground: Ground, /) -> tuple[Quota, ...]:
         """The free space, for the bytes that would be sent to each repository."""
-        del wanted_bytes, ground
         return ()
+
+    @property
+    def tags_while_sending(self) -> bool:
+        """False: no tag moves before all blobs were sent."""
+        return False
 
     @property
     def _demand(self) -> Demand:
@@ -222,9 +228,8 @@ class StreamedTarget(Target):
             return False
         return retrying(partial(self.sink_for(name).has_blob, descriptor), self._run, subject=str(name), peer=self.name)
 
-    def places_by_statement(self, repositories: Iterable[str]) -> Iterable[Reference]:
+    def places_by_statement(self, _repositories: Iterable[str], /) -> Iterable[Reference]:
         """The names at the target of repositories that had a blob, by the statement that allowed to leave it out."""
-        del repositories
         return ()
 
     def has_blobs(self, leg: Leg, numbers: Collection[int]) -> frozenset[int]:
@@ -247,6 +252,17 @@ class StreamedTarget(Target):
         ask_all(sorted(names), ask, self._run)
         self._run.listener(PhaseEnded("looking"))
         return frozenset(found)
+
+    def needs(self, _leg: Leg, each: ImageResult, /) -> tuple[int, ...]:
+        """The blobs of the image itself, or of the attachments that the target lacks."""
+        return each.missing_blobs
+
+    def expect_pause(self, _descriptor: Descriptor, /) -> None:
+        """Does nothing: a file waits for its bytes."""
+
+    def load(self, leg: Leg, _sharing: Sharing, /) -> Leg:
+        """Changes nothing: its blobs come in any order."""
+        return leg
 
     def source_at_target(self, leg: Leg, number: int) -> BlobSource | None:
         """The sink that has a blob, read: for a registry that does not mount it."""

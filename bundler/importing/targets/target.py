@@ -1,23 +1,23 @@
-"""A target: the place of imported images. One protocol for registries, layouts, archives and daemons."""
+"""A target: the place of imported images. One protocol for registries, layouts, archives and daemons.
+
+`StreamedTarget` has what the targets share that take blobs in any order, `WholeImageTarget` that of the others.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from bundler.core.location import Target as Location
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
-from bundler.errors import Misuse
 from bundler.importing.leg import Leg
 from bundler.importing.opened import Opened
 from bundler.importing.results import ImageResult
+from bundler.importing.sharing import Sharing
 from bundler.transfer import Copied, Destination
-
-if TYPE_CHECKING:
-    from bundler.importing.sharing import Sharing
 
 
 class TagLog(Protocol):
@@ -47,11 +47,11 @@ class Target(ABC):
 
     takes_one_platform: ClassVar[bool] = False
     """True if it chooses one platform of each image itself."""
-    takes_whole_images: ClassVar[bool] = False
+    takes_whole_images: ClassVar[bool]
     """True if it gets each image as a whole, in `load`."""
-    is_read_back: ClassVar[bool] = True
+    is_read_back: ClassVar[bool]
     """True if the blobs of images can be read back from it."""
-    holds_attachments: ClassVar[bool] = True
+    holds_attachments: ClassVar[bool]
     """True if it can hold signatures and other attachments of images."""
 
     def __init__(self, location: Location, opened: Opened) -> None:
@@ -82,9 +82,9 @@ class Target(ABC):
         return self._request.kind or DISTRIBUTION
 
     @property
+    @abstractmethod
     def tags_while_sending(self) -> bool:
         """True if images get their tags while others are still being sent; else `publish` moves all tags."""
-        return False
 
     @abstractmethod
     def survey(self, leg: Leg) -> Leg:
@@ -102,59 +102,53 @@ class Target(ABC):
             The leg, with the names that have such blobs, and with the blobs that are ``lacking``.
         """
 
-    def needs(self, leg: Leg, each: ImageResult) -> tuple[int, ...]:
+    @abstractmethod
+    def needs(self, leg: Leg, each: ImageResult, /) -> tuple[int, ...]:
         """The numbers of the blobs of an open image that bundles must have, unless the target has them."""
-        del leg
-        return each.missing_blobs
 
-    def has_blobs(self, leg: Leg, numbers: Collection[int]) -> frozenset[int]:
+    @abstractmethod
+    def has_blobs(self, leg: Leg, numbers: Collection[int], /) -> frozenset[int]:
         """The blobs that all open images which need them have at the target. Sends nothing.
 
         Args:
             leg: The leg of the target.
             numbers: The blobs to ask for.
         """
-        del leg, numbers
-        return frozenset()
 
-    def expect_pause(self, descriptor: Descriptor) -> None:
+    @abstractmethod
+    def expect_pause(self, descriptor: Descriptor, /) -> None:
         """Prepares for a blob whose bytes will pause for minutes, because a medium is changed in the middle."""
-        del descriptor
 
     def prepare(self, leg: Leg) -> Leg:
         """Prepares the target for the first blob."""
         return leg
 
-    def load(self, leg: Leg, sharing: Sharing) -> Leg:
+    @abstractmethod
+    def load(self, leg: Leg, sharing: Sharing, /) -> Leg:
         """Sends image after image, and shares each blob with other targets."""
-        del sharing
-        return leg
-
-    def wanted(self, leg: Leg) -> Mapping[int, Destination]:
-        """The destination of each blob that may come in any order, by the number of the blob in the bundle."""
-        del leg
-        return {}
-
-    def source_at_target(self, leg: Leg, number: int) -> BlobSource | None:
-        """The place at the target that has a blob which no bundle has; None if every name that needs it has it."""
-        del leg, number
-        return None
-
-    def settle(self, leg: Leg, copied: Copied) -> Leg:
-        """Stores the result of copying the `wanted` blobs."""
-        del copied
-        return leg
-
-    def complete(self, leg: Leg) -> Leg:
-        """Completes images whose blobs were sent. No tag moves."""
-        return leg
-
-    def require(self, leg: Leg) -> Leg:
-        """Fails the open images that are not complete at the target, but for their tags. Sends nothing."""
-        return leg.failing_all(Misuse("only a registry keeps images without tags", subject=self.name))
 
     @abstractmethod
-    def publish(self, leg: Leg, tags: TagLog) -> Leg:
+    def wanted(self, leg: Leg, /) -> Mapping[int, Destination]:
+        """The destination of each blob that may come in any order, by the number of the blob in the bundle."""
+
+    @abstractmethod
+    def source_at_target(self, leg: Leg, number: int, /) -> BlobSource | None:
+        """The place at the target that has a blob which no bundle has; None if every name that needs it has it."""
+
+    @abstractmethod
+    def settle(self, leg: Leg, copied: Copied, /) -> Leg:
+        """Stores the result of copying the `wanted` blobs."""
+
+    @abstractmethod
+    def complete(self, leg: Leg) -> Leg:
+        """Completes images whose blobs were sent. No tag moves."""
+
+    @abstractmethod
+    def require(self, leg: Leg) -> Leg:
+        """Fails the open images that are not complete at the target, but for their tags. Sends nothing."""
+
+    @abstractmethod
+    def publish(self, leg: Leg, tags: TagLog, /) -> Leg:
         """Moves the tags of complete images."""
 
     def finish(self, leg: Leg) -> Leg:

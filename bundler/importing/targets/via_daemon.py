@@ -40,9 +40,8 @@ class ThroughDaemon(LoadedTarget):
             )
         )
 
-    def conflict(self, expected_id: Callable[[ImageResult], str]) -> Conflict:
+    def conflict(self, _expected_id: Callable[[ImageResult], str], /) -> Conflict:
         """The message for a taken tag. The daemon may have changed the manifest, so the tag may be the same image's."""
-        del expected_id
         return Conflict(
             "the tag exists at the target, and bundler cannot compare its image through the daemon",
             hint="keep the existing image with --on-conflict skip, or push again with --on-conflict replace",
@@ -62,9 +61,8 @@ class ThroughDaemon(LoadedTarget):
         """True if the digest is that of the image or of its platform."""
         return found in {member.variant.manifest.digest, member.each.image.root.digest}
 
-    def move_tag(self, member: Member, loaded: Loaded, conflict: Conflict) -> ImageResult:
+    def move_tag(self, member: Member, loaded: Loaded, _conflict: Conflict, /) -> ImageResult:
         """Lets the daemon push the image, and removes names and images that were only there for the push."""
-        del conflict
         each = member.each
         name = tagged(each.name)
         before = self.ask(each, partial(self.daemon.find, name))

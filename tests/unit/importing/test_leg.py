@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,8 @@ from bundler.importing.leg import Leg, Progress, ended, in_turn, is_over
 from bundler.importing.results import ImageResult, Outcome, TargetResult
 from bundler.importing.sharing import Sharing
 from bundler.importing.surveyed import forgiven
-from bundler.importing.targets.target import TagLog, Target
+from bundler.importing.targets.target import TagLog
+from bundler.importing.targets.whole_images import WholeImageTarget
 from bundler.run import Run
 from bundler.transfer import Copied, Destination
 from bundler.transports.oci_layout import LayoutTarget
@@ -23,12 +23,11 @@ from tests.unit.values import layer, planned, resolved
 NAMES = ["a:1", "b:1", "c:1"]
 
 
-class Place(Target):
-    """A target that does nothing, and wants what it is given."""
+class Place(WholeImageTarget):
+    """A target that does nothing."""
 
-    def __init__(self, name: str, wanted: Mapping[int, Destination] | None = None) -> None:
+    def __init__(self, name: str) -> None:
         self.location = LayoutTarget(name)
-        self._wanted = wanted or {}
 
     @property
     def name(self) -> str:
@@ -43,21 +42,24 @@ class Place(Target):
     def plan(self, leg: Leg) -> Leg:
         return leg
 
-    def wanted(self, leg: Leg) -> Mapping[int, Destination]:
-        return self._wanted
+    def needs(self, leg: Leg, each: ImageResult, /) -> tuple[int, ...]:
+        return each.missing_blobs
 
-    def publish(self, leg: Leg, tags: TagLog) -> Leg:
+    def load(self, leg: Leg, sharing: Sharing, /) -> Leg:
+        return leg
+
+    def publish(self, leg: Leg, tags: TagLog, /) -> Leg:
         return leg
 
     def close(self) -> None:
         pass
 
 
-def leg(name: str = "place", wanted: Mapping[int, Destination] | None = None) -> Leg:
+def leg(name: str = "place") -> Leg:
     """A leg with three images for which something is to be done."""
     made = planned(*(resolved(name, layer(name, 10)) for name in NAMES)).manifest.images
     images = tuple(ImageResult(image, Reference.parse(name)) for name, image in zip(NAMES, made, strict=True))
-    return Leg(Place(name, wanted), TargetResult(name, "layout", images))
+    return Leg(Place(name), TargetResult(name, "layout", images))
 
 
 def outcomes(leg: Leg) -> list[Outcome | None]:
@@ -163,14 +165,13 @@ def test_of_several_targets_one_that_is_gone_fails_its_own_images() -> None:
 
 def test_a_blob_that_passes_is_offered_once_to_all_who_want_it() -> None:
     one, other = Destination((), "one"), Destination((), "other")
-    legs = (leg("one", {1: one, 2: one, 3: one}), leg("other", {2: other}), leg("none"))
-    sharing = Sharing(legs, frozenset({3}))
+    sharing = Sharing(lambda: [{1: one, 2: one, 3: one}, {2: other}, {}], frozenset({3}))
     assert [sharing.take(number) for number in (1, 2, 2, 3, 4)] == [(one,), (one, other), (), (), ()]
     assert sharing.passed == {1, 2, 3, 4}
 
 
 def test_what_became_of_all_blobs_that_passed_is_put_together() -> None:
-    sharing = Sharing((leg(),))
+    sharing = Sharing(list)
     for amount in (1, 2):
         copied = Copied()
         copied.bytes_by_peer["one"] += amount
