@@ -14,8 +14,7 @@ from bundler.errors import Misuse
 from bundler.secrecy import masked
 from bundler.texts import text
 
-HARBOR, DRAGONFLY = "harbor", "dragonfly"
-PREHEAT_KINDS = (HARBOR, DRAGONFLY)
+PREHEAT_KINDS = ("harbor", "dragonfly")
 
 
 @frozen

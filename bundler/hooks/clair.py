@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -25,6 +26,15 @@ from bundler.texts import text
 
 _JSON = {"Accept": "application/json"}
 _LOOK_SECONDS = 0.5
+
+
+def find_clair(address: str, _database: Path | None = None) -> Clair:
+    """Clair at an address, ``http://HOST:PORT``. It has its database itself.
+
+    Raises:
+        Misuse: It is no such address.
+    """
+    return Clair(address)
 
 
 class Clair:

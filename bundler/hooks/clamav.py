@@ -36,7 +36,7 @@ _NESTED = 120
 _SYSTEM_DATABASE = Path("/var/lib/clamav")
 
 
-def find_clamav(address: str = "", *, database: Path | None = None) -> ClamAV:
+def find_clamav(address: str = "", database: Path | None = None) -> ClamAV:
     """ClamAV as this machine has it.
 
     Args:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from bundler.core.preheat import PreheatService
 from bundler.core.reference import Reference
-from bundler.errors import Refused
-from bundler.hooks.jobs import Job, Order, State, failed_job
+from bundler.errors import Misuse, Refused
+from bundler.hooks.jobs import Job, Order, PreheatHook, PreheatLogins, State, failed_job
 from bundler.hooks.service import JsonService, unexpected
 from bundler.run import Run
 from bundler.stores.credentials import Credentials
@@ -74,3 +75,19 @@ class Dragonfly:
         if state == "FAILURE":
             raise failed_job(subject, state)
         return State.DONE if state == "SUCCESS" else State.RUNNING
+
+
+def _check(service: PreheatService, logins: PreheatLogins) -> None:
+    if not logins.token:
+        raise Misuse(
+            "Dragonfly needs a personal access token",
+            subject=str(service),
+            hint="make one in its console, and give --preheat-token-file FILE",
+        )
+
+
+def _opened(service: PreheatService, logins: PreheatLogins, network: NetworkOptions, run: Run) -> Dragonfly:
+    return Dragonfly(service.url, network, run, logins.token, logins.pull_login)
+
+
+PREHEAT = PreheatHook(_opened, _check)

@@ -29,10 +29,11 @@ _OFFLINE = {
 }
 
 
-def find_grype(*, database: Path | None = None) -> Grype:
+def find_grype(_address: str = "", database: Path | None = None) -> Grype:
     """Grype as this machine has it.
 
     Args:
+        _address: Empty.
         database: The cache folder of its database, which holds a folder for each schema: ``6/vulnerability.db``; None
             for the user's own.
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from bundler.core.patterns import lazy_pattern
 from bundler.core.reference import Reference
 from bundler.errors import Refused
-from bundler.hooks.jobs import Job, Order, State, failed_job
+from bundler.hooks.jobs import Job, Order, PreheatHook, State, failed_job
 from bundler.hooks.service import JsonService, unexpected
 from bundler.run import Run
 from bundler.stores.addresses import Origin, printable
@@ -93,3 +93,6 @@ class HarborPreheat:
             said = execution.get("status_message")
             raise failed_job(subject, printable(said) if isinstance(said, str) and said else status)
         return State.DONE if status == "Success" else State.RUNNING
+
+
+PREHEAT = PreheatHook(lambda service, _logins, network, run: HarborPreheat(service.url, network, run))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import field
 from enum import Enum
 from typing import Protocol
 
 from bundler.core.frozen import frozen
+from bundler.core.preheat import PreheatService
 from bundler.core.reference import Reference
 from bundler.errors import Refused
+from bundler.run import Run
+from bundler.stores.credentials import Credentials
+from bundler.stores.hosts import NetworkOptions
 
 
 class State(Enum):
@@ -53,6 +58,32 @@ class Preheater(Protocol):
         Raises:
             Refused: The service distributes none of them.
         """
+
+
+@frozen
+class PreheatLogins:
+    """The secrets for services that distribute images.
+
+    Attributes:
+        token: A personal access token; empty for none.
+        pull_login: The login with which a service pulls from the registry; None for none.
+    """
+
+    token: str = field(default="", repr=False)
+    pull_login: Credentials | None = None
+
+
+@frozen
+class PreheatHook:
+    """A kind of service.
+
+    Attributes:
+        preheater: Opens a service of this kind. Sends nothing.
+        check: Makes sure that it can be asked. Sends nothing. Raises Misuse if a secret is missing.
+    """
+
+    preheater: Callable[[PreheatService, PreheatLogins, NetworkOptions, Run], Preheater]
+    check: Callable[[PreheatService, PreheatLogins], None] = lambda _service, _logins: None
 
 
 def failed_job(subject: str, said: str | None = None) -> Refused:

@@ -1,7 +1,7 @@
 """Asks for a preheat after the tags of an import have moved: orders are given, then asked after within a time.
 
-The images are at the registry already: failures are reported, and nothing else follows from them.
-`harbor` and `dragonfly` know their services.
+The images are at the registry already: failures are reported, and nothing else follows from them. Each service is one
+file of this package and one line here.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import field
+from importlib import import_module
 
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.limits import PREHEAT_FAILURES, PREHEAT_SECONDS
-from bundler.core.preheat import DRAGONFLY, HARBOR, FailedPreheat, Preheated, PreheatService
+from bundler.core.preheat import FailedPreheat, Preheated, PreheatService
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Interrupted, Misuse, Unavailable
-from bundler.hooks.jobs import Job, Order, Preheater, State
+from bundler.errors import BundlerError, Interrupted, Unavailable
+from bundler.hooks.jobs import Job, Order, PreheatHook, PreheatLogins, State
 from bundler.hooks.service import check_service
 from bundler.run import Run
 from bundler.stores.credentials import Credentials
@@ -24,6 +25,8 @@ from bundler.stores.hosts import NetworkOptions
 from bundler.system.request_fields import Request
 from bundler.texts import text
 
+SERVICES = {"harbor": "bundler.hooks.harbor", "dragonfly": "bundler.hooks.dragonfly"}
+"""The files of the kinds of services. Each offers its `bundler.hooks.jobs.PreheatHook` as ``PREHEAT``."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 15.0
 
 
@@ -44,6 +47,11 @@ class PreheatRequest(Request):
     pull_login: Credentials | None = None
     wait_seconds: int = PREHEAT_SECONDS
 
+    @property
+    def logins(self) -> PreheatLogins:
+        """The secrets for the services."""
+        return PreheatLogins(self.token, self.pull_login)
+
     def check(self, network: NetworkOptions) -> None:
         """Checks, before an import moves anything, that the services can be asked.
 
@@ -52,12 +60,7 @@ class PreheatRequest(Request):
         """
         for service in self.services:
             check_service(service.url, network)
-            if service.kind == DRAGONFLY and not self.token:
-                raise Misuse(
-                    "Dragonfly needs a personal access token",
-                    subject=str(service),
-                    hint="make one in its console, and give --preheat-token-file FILE",
-                )
+            _hook(service).check(service, self.logins)
 
 
 def preheat(
@@ -93,7 +96,7 @@ def _asked(
     tally = _Tally(str(service))
     until = clock() + request.wait_seconds
     try:
-        orders = list(_preheater(service, request, network, run).orders(images))
+        orders = list(_hook(service).preheater(service, request.logins, network, run).orders(images))
     except Interrupted:
         raise
     except BundlerError as error:
@@ -122,14 +125,9 @@ def _asked(
     return found
 
 
-def _preheater(service: PreheatService, request: PreheatRequest, network: NetworkOptions, run: Run) -> Preheater:
-    if service.kind == HARBOR:
-        from bundler.hooks.harbor import HarborPreheat
-
-        return HarborPreheat(service.url, network, run)
-    from bundler.hooks.dragonfly import Dragonfly
-
-    return Dragonfly(service.url, network, run, request.token, request.pull_login)
+def _hook(service: PreheatService) -> PreheatHook:
+    hook: PreheatHook = import_module(SERVICES[service.kind]).PREHEAT
+    return hook
 
 
 def _started(orders: Sequence[Order], tally: _Tally, run: Run) -> list[Job]:

@@ -35,10 +35,11 @@ _FLAGS = (
 _DATABASES = ("db", "java-db")
 
 
-def find_trivy(*, database: Path | None = None) -> Trivy:
+def find_trivy(_address: str = "", database: Path | None = None) -> Trivy:
     """Trivy as this machine has it.
 
     Args:
+        _address: Empty.
         database: Its cache folder, which holds ``db/``; or a folder with ``trivy.db``; None for the user's own.
 
     Raises:
