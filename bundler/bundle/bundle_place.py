@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from bundler.bundle.chunk import ChunkMember
 from bundler.bundle.chunk_progress import ChunkProgress
+from bundler.bundle.held_media import Held
 from bundler.bundle.journal_file import OpenJournal
 from bundler.bundle.partial_state import PartialState
 from bundler.bundle.signing import PrivateKey
@@ -120,6 +121,12 @@ class StartedPlace(Protocol):
     """An open partial bundle with its journal. `seal` turns it into a bundle. For one thread, `new_chunk` excepted."""
 
     journal: OpenJournal
+    reads_back_chunks: ClassVar[bool]
+    """True if it reads each chunk back when the chunk is complete, so that `seal` need not do that."""
+
+    @property
+    def folder(self) -> Held | None:
+        """The open folders on this machine; None in S3."""
 
     @property
     def remarks(self) -> tuple[str, ...]:

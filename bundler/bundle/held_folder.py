@@ -57,6 +57,14 @@ class HeldFolder:
             self.close()
             raise
 
+    @property
+    def folders(self) -> tuple[HeldFolder, ...]:
+        """This folder; of several media the folder of each, the first one first."""
+        return (self,)
+
+    def spread(self, _name: str, /) -> None:
+        """Does nothing: there is no other folder that must have a file too."""
+
     def inner(self, name: str) -> HeldFolder:
         """Opens a folder in this one, which is created if there is none.
 

@@ -65,7 +65,7 @@ class HeldMedia:
         for folder in others:
             folder.write(name, _content(first, name))
 
-    def spread(self, name: str) -> None:
+    def spread(self, name: str, /) -> None:
         """Copies a file that was created in the first folder to all others, if it lies in each.
 
         Raises:

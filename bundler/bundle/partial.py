@@ -15,6 +15,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import ClassVar
 
 from bundler.bundle import sums
 from bundler.bundle.bundle_place import MediaFolders, ReadBack, finished_already
@@ -241,6 +242,8 @@ class PartialFolder:
 class StartedFolder:
     """An open partial bundle with its journal. `seal` turns it into a bundle. For one thread."""
 
+    reads_back_chunks: ClassVar[bool] = False
+
     def __init__(
         self, place: PartialFolder, folder: Held, journal: OpenJournal, paths: Sequence[Path], *, was_there: bool
     ) -> None:
@@ -310,9 +313,8 @@ class StartedFolder:
         tool_sums = self._write_tool(tool)
         small = {**files, roles.RESTORE.file: [restore_script()]}
         written = {name: self._write(name, pieces) for name, pieces in small.items()}
-        if isinstance(self.folder, HeldMedia):
-            for name in digests:
-                self.folder.spread(name)
+        for name in digests:
+            self.folder.spread(name)
         sums_content = sums.format_sums({**written, **digests, **tool_sums})
         written |= tool_sums
         written[roles.SUMS.file] = self._write(roles.SUMS.file, [sums_content])
@@ -343,8 +345,7 @@ class StartedFolder:
 
     def _finish(self) -> None:
         """Gives the folders their names, that of the first medium last, and removes the journal."""
-        held = self.folder.folders if isinstance(self.folder, HeldMedia) else (self.folder,)
-        for folder, final in reversed(list(zip(held, self._paths, strict=True))):
+        for folder, final in reversed(list(zip(self.folder.folders, self._paths, strict=True))):
             path = self._place.partial_of(final)
             _refuse_swapped(folder, path)
             try:

@@ -86,7 +86,7 @@ def copy(planned: Planned) -> Copied:
         writer = _writer(planned, folder, passed)
         on_failure.callback(writer.close)
         run.listener(PhaseEnded(title))
-        if session.request.seals and isinstance(writer, BundleWriter) and isinstance(folder, StartedFolder):
+        if session.request.seals and isinstance(writer, BundleWriter) and folder.folder is not None:
             refuse_other_bytes(writer, planned.manifest, folder.folder)
         _notice_start(planned, folder, writer)
         failed = _copy_into(writer, planned)

@@ -16,6 +16,7 @@ from bundler.core.manifest import BundleManifest, Chunk
 from bundler.core.patterns import lazy_pattern
 from bundler.errors import Damaged, Incomplete, LocalStorage
 from bundler.exporting.planned import Planned
+from bundler.system.bundle_paths import local
 from bundler.system.files import let_go, open_for_reading, pieces_of
 from bundler.texts import some, text
 
@@ -35,8 +36,7 @@ def gather(planned: Planned) -> None:
         LocalStorage: A chunk cannot be moved or copied.
     """
     session, run = planned.session, planned.session.run
-    target = session.folder.path
-    assert isinstance(target, Path), "S3 was refused"
+    target = local(session.folder.path)
     chunks, missing = planned.manifest.chunks, []
     shards = tuple(_shards(session.request.seals, session.name))
     places = (*shards, *session.request.seals)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 
 from bundler.bundle.medium import is_removable
-from bundler.bundle.partial import StartedFolder
 from bundler.bundle.read_back import ReadingBack
 from bundler.bundle.readme import NO_PARITY
 from bundler.core.events import PhaseBegan, PhaseEnded
-from bundler.core.s3_path import S3Path
 from bundler.exporting.channel import note_sealed
 from bundler.exporting.copied import Copied
 from bundler.exporting.protected import protect
@@ -26,18 +24,18 @@ def seal(copied: Copied) -> ExportResult:
     """
     session, run = copied.session, copied.session.run
     request = session.request
-    is_s3 = isinstance(request.output, S3Path)
+    reads_back_chunks = copied.folder.reads_back_chunks
     is_read_back = request.is_read_back
     if is_read_back is None:
-        is_read_back = is_s3 or any(map(is_removable, request.outputs))
+        is_read_back = reads_back_chunks or any(map(is_removable, request.outputs))
     read_back = None
-    if is_read_back and not is_s3:  # there each chunk was read back when it was complete
+    if is_read_back and not reads_back_chunks:
         read_back = ReadingBack(jobs=run.jobs, listener=run.listener, cancellation=run.cancellation)
     title = "sealing, reading back" if read_back else "sealing"
     with closing(copied.folder), closing(copied.writer) as writer:
         chunks = writer.finish()
         parity = NO_PARITY
-        if isinstance(copied.folder, StartedFolder):  # S3 has none
+        if copied.folder.folder is not None:
             parity = protect(session, copied.folder.folder, chunks, copied.parity)
         run.listener(PhaseBegan(title, writer.size_bytes if read_back else 0, in_bytes=True))
         manifest, bundle_id = writer.seal(

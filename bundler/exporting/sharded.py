@@ -37,6 +37,7 @@ from bundler.exporting.resolved_file import ResolvedExport, ResolvedFile, parse_
 from bundler.exporting.session import started
 from bundler.keys.signed_files import refuse_taken, write_signed
 from bundler.run import Run
+from bundler.system.bundle_paths import local
 from bundler.system.files import read_bounded
 from bundler.system.request_fields import path_of
 from bundler.texts import text
@@ -162,8 +163,7 @@ def export_shard(request: ExportRequest, shard: Shard, run: Run | None = None) -
     with started(replace(request, shard=shard), run or Run()) as session:
         planned = plan(judge(resolve(list_images(session))))
         numbers = chunks_of_shard(planned.manifest, shard)
-        path = session.folder.final_path
-        assert isinstance(path, Path), "S3 was refused"
+        path = local(session.folder.final_path)
         made = ExportedShard(path, planned.manifest, shard, tuple(planned.manifest.chunks[n - 1] for n in numbers))
         planned.resume.check_plan(planned.manifest)
         if session.folder.is_finished:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from bundler.bundle import sums
 from bundler.bundle.bundle_place import MediaFolders, ReadBack, finished_already
@@ -259,6 +260,9 @@ class S3Partial:
 
 class StartedS3:
     """An open unfinished bundle in S3 with its journal. `seal` turns it into a bundle. For one thread."""
+
+    reads_back_chunks: ClassVar[bool] = True
+    folder = None
 
     def __init__(self, place: S3Partial, sending: Sending, journal: OpenJournal, remarks: tuple[str, ...]) -> None:
         """Takes over the open log and journal.

@@ -34,22 +34,22 @@ class IntoRegistry(StreamedTarget):
         return place.registry
 
     @cached_property
-    def _reported(self) -> RegistryKind | BundlerError:
-        """The kind that the request names or the registry reports, or the error if it reports none; asked once."""
+    def _reported(self) -> tuple[RegistryKind, BundlerError | None]:
+        """The kind that the request names or the registry reports; the error if it reports none. Asked once."""
         if self._request.kind is not None:
-            return self._request.kind
+            return self._request.kind, None
         try:
             registry = self._stores.registry(self._host)
-            return retrying(registry.kind, self._run, subject=self.name, peer=self.name)
+            return retrying(registry.kind, self._run, subject=self.name, peer=self.name), None
         except Interrupted:
             raise
         except BundlerError as error:
-            return error
+            # Its images fail by `registry_kind`. Its error must not end the other targets.
+            return DISTRIBUTION, error
 
     @property
     def _kind(self) -> RegistryKind:
-        # If the registry reports no kind, its images have failed already. Its error must not end the other targets.
-        return DISTRIBUTION if isinstance(self._reported, BundlerError) else self._reported
+        return self._reported[0]
 
     @cached_property
     def _projects(self) -> Projects | None:
@@ -59,9 +59,10 @@ class IntoRegistry(StreamedTarget):
 
     def registry_kind(self) -> RegistryKind:
         """The kind that the request names, or the kind that the registry reports."""
-        if isinstance(self._reported, BundlerError):
-            raise self._reported
-        return self._reported
+        kind, error = self._reported
+        if error is not None:
+            raise error
+        return kind
 
     def check(self, names: Iterable[Reference]) -> Ground:
         """Asks which projects exist, if the registry has projects; otherwise the first request shows any fault."""
