@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from bundler.commands.checks import GIB, MIB, Check, State, asked, ok, size_words, skipped, warned
+from bundler.commands.checks import GIB, MIB, Check, State, ok, size_words, skipped, warned
 from bundler.core.advice import problem
 from bundler.core.frozen import frozen
 from bundler.core.limits import UPLOAD_PIECE_LEAST_BYTES
@@ -25,6 +26,7 @@ from bundler.stores.addresses import shown
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import TOLERATED_SKEW_SECONDS, clock_skew_seconds, error_of
 from bundler.stores.registry import Registry
+from bundler.stores.registry_auth import Challenge
 from bundler.stores.repository import Repository
 from bundler.texts import as_text, counted, some, text
 
@@ -40,8 +42,46 @@ _DAY_SECONDS = 86400
 _REPOSITORY = "bundler-doctor"
 
 
-Steps = Sequence[tuple[str, Callable[[], Check], str]]
+@frozen
+class Known:
+    """What the checks have found of a registry so far.
+
+    Attributes:
+        kind: Its kind.
+        skew_seconds: The difference of the clocks; None if it sends no time.
+        is_asking_who: True if it asks for a login.
+        is_login_accepted: True if it accepts the credentials, or needs none.
+        may_not_exist: True if the repository of the checks may not exist there.
+    """
+
+    kind: RegistryKind | None = None
+    skew_seconds: float | None = None
+    is_asking_who: bool = False
+    is_login_accepted: bool = False
+    may_not_exist: bool = False
+
+
+@frozen
+class Found:
+    """A check, and all that is known after it."""
+
+    check: Check
+    known: Known
+
+
+Question = Callable[[Known], Found]
+Steps = Sequence[tuple[str, Question, str]]
 """For each check its name, its question, and the name of the check that it needs, if any."""
+
+
+def alone(ask: Callable[[], Check]) -> Question:
+    """A question that uses nothing of what is known, and adds nothing to it."""
+    return lambda known: Found(ask(), known)
+
+
+def knowing(ask: Callable[[Known], Check]) -> Question:
+    """A question that uses what is known, and adds nothing to it."""
+    return lambda known: Found(ask(known), known)
 
 
 def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
@@ -52,8 +92,8 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
     steps: Steps = (
         *connection_steps(visit),
         ("push", visit.push, "credentials"),
-        ("upload", visit.upload, "push"),
-        ("body", visit.body, "registry"),
+        ("upload", knowing(visit.upload), "push"),
+        ("body", knowing(visit.body), "registry"),
     )
     return checks_of(steps)
 
@@ -61,33 +101,42 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
 def connection_steps(visit: RegistryVisit) -> Steps:
     """The steps for every registry, from the proxy to a pull."""
     return (
-        ("proxy", visit.proxy, ""),
-        ("name", visit.name, ""),
-        ("tcp", visit.tcp, "name"),
-        ("tls", visit.tls, "tcp"),
+        ("proxy", alone(visit.proxy), ""),
+        ("name", alone(visit.name), ""),
+        ("tcp", alone(visit.tcp), "name"),
+        ("tls", alone(visit.tls), "tcp"),
         ("registry", visit.answers, "tls"),
-        ("clock", visit.clock, "registry"),
+        ("clock", knowing(visit.clock), "registry"),
         ("credentials", visit.credentials, "registry"),
-        ("pull", visit.pull, "credentials"),
+        ("pull", knowing(visit.pull), "credentials"),
     )
 
 
 def checks_of(steps: Steps) -> Iterator[Check]:
     """Makes the checks of some steps. One that needs a check that failed is skipped, with the cause."""
     causes: dict[str, str] = {}
+    known = Known()
     for name, ask, needed in steps:
         if needed in causes:
             causes[name] = causes[needed]
             yield skipped(name, text("not asked: {causes} failed", causes=as_text(causes[name])))
             continue
-        check = asked(name, ask)
-        if check.state is State.FAIL:
+        found = _found(name, ask, known)
+        known = found.known
+        if found.check.state is State.FAIL:
             causes[name] = name
-        yield check
+        yield found.check
+
+
+def _found(name: str, ask: Question, known: Known) -> Found:
+    try:
+        return ask(known)
+    except BundlerError as error:
+        return Found(Check(name, State.FAIL, "", error), known)
 
 
 class RegistryVisit:
-    """The questions to one registry. Each may use the answers to those before it."""
+    """The questions to one registry. Some use what others have found; `checks_of` hands it on."""
 
     def __init__(
         self, target: RegistryPlace, network: NetworkOptions, *, repository: str | None, now_seconds: float
@@ -111,11 +160,6 @@ class RegistryVisit:
         self._netloc = hosts.address_of(target.registry)
         self._host = urlsplit(f"//{self._netloc}").hostname or ""
         self._proxy = hosts.proxy_for(self._schemes[0], self._netloc)
-        self._skew_seconds: float | None = None
-        self._kind: RegistryKind | None = None
-        self._is_asking_who = False
-        self._is_known = False
-        self._may_not_exist = False
 
     @property
     def _scopes(self) -> tuple[str, ...]:
@@ -210,21 +254,24 @@ class RegistryVisit:
             "its certificate: by {issuer}, for {names}, {validity}", issuer=seen.issuer, names=names, validity=validity
         )
 
-    def answers(self) -> Check:
+    def answers(self, known: Known) -> Found:
         """Checks that a registry answers."""
         answer, challenge = self._registry.ping()
-        self._skew_seconds = clock_skew_seconds(answer)
-        self._is_asking_who = answer.status == 401
         is_page = "text/html" in answer.headers.get("Content-Type", "")
         # A proxy that asks for a password answers with a page, but with a challenge like that of a registry.
         if answer.status not in (200, 401) or (is_page and challenge is None):
             raise error_of(answer, subject=text("{registry}, asked for /v2/", registry=self._target.registry))
-        self._kind = recognised(dict(answer.headers.items()), challenge.parameters if challenge else {})
+        kind = recognised(dict(answer.headers.items()), challenge.parameters if challenge else {})
+        skew_seconds, is_asking_who = clock_skew_seconds(answer), answer.status == 401
         answer.drain()
+        check = self._how_it_answers(kind, challenge, is_asking_who=is_asking_who)
+        return Found(check, replace(known, kind=kind, skew_seconds=skew_seconds, is_asking_who=is_asking_who))
+
+    def _how_it_answers(self, kind: RegistryKind, challenge: Challenge | None, *, is_asking_who: bool) -> Check:
         # A registry that does not name itself counts as distribution, and may be any other.
-        is_plain = self._kind.name == "distribution"
-        answers = text("/v2/ answers") if is_plain else text("/v2/ answers by {kind}", kind=self._kind.title)
-        if not self._is_asking_who:
+        is_plain = kind.name == "distribution"
+        answers = text("/v2/ answers") if is_plain else text("/v2/ answers by {kind}", kind=kind.title)
+        if not is_asking_who:
             return ok("registry", text("{answers} without a login", answers=answers))
         if challenge is None:
             return ok("registry", text("{answers}, and asks for a login of an unknown kind", answers=answers))
@@ -239,9 +286,9 @@ class RegistryVisit:
             ),
         )
 
-    def clock(self) -> Check:
+    def clock(self, known: Known) -> Check:
         """Checks the difference of the clocks."""
-        skew = self._skew_seconds
+        skew = known.skew_seconds
         if skew is None:
             return skipped("clock", "the registry sends no time")
         seconds = round(abs(skew))
@@ -255,7 +302,7 @@ class RegistryVisit:
         error = problem("clock-skew", subject=self._netloc)
         return Check("clock", State.FAIL if abs(skew) > TOLERATED_SKEW_SECONDS else State.WARN, found, error)
 
-    def credentials(self) -> Check:
+    def credentials(self, known: Known) -> Found:
         """Checks that the registry accepts the credentials, and names their source."""
         login = self._registry.login.find(self._repository.path)
         who = (
@@ -263,19 +310,16 @@ class RegistryVisit:
             if login
             else ""
         )
-        if not self._is_asking_who:
-            self._is_known = True
-            return ok(
-                "credentials",
-                text("{who}; not required so far", who=who) if who else "none found, and none required",
-            )
+        accepted = replace(known, is_login_accepted=True)
+        if not known.is_asking_who:
+            found = text("{who}; not required so far", who=who) if who else text("none found, and none required")
+            return Found(ok("credentials", found), accepted)
         answer = self._registry.request("GET", "", scopes=(f"repository:{self._repository.path}:pull",))
         if answer.status != 200:
             error = error_of(answer, subject=text("{registry}, asked for /v2/", registry=self._target.registry))
-            return Check("credentials", State.FAIL, who or self._nowhere(), error)
+            return Found(Check("credentials", State.FAIL, who or self._nowhere(), error), known)
         answer.drain()
-        self._is_known = True
-        return ok("credentials", who or text("anonymous; {nowhere}", nowhere=self._nowhere()))
+        return Found(ok("credentials", who or text("anonymous; {nowhere}", nowhere=self._nowhere())), accepted)
 
     def _nowhere(self) -> str:
         files = ", ".join(map(str, login.files()))
@@ -285,56 +329,52 @@ class RegistryVisit:
             else text("no file with credentials")
         )
 
-    def _fault(self) -> str:
+    def _fault(self, kind: RegistryKind | None) -> str:
         """The reason why the default repository of the checks cannot exist here."""
-        if self._is_repository_given or self._kind is None:
+        if self._is_repository_given or kind is None:
             return ""
-        fault = self._kind.fault(self._repository.path, self._target.prefix)
+        fault = kind.fault(self._repository.path, self._target.prefix)
         return text("{fault}: choose one with --repository PATH", fault=fault) if fault else ""
 
-    def pull(self) -> Check:
+    def pull(self, known: Known, /) -> Check:
         """Checks the right to read the repository."""
-        if fault := self._fault():
+        if fault := self._fault(known.kind):
             return skipped("pull", fault)
         is_there = self._repository.exists()
         path = self._repository.path
         may = text("{path} can be pulled", path=path)
         return ok("pull", may if is_there else text("{path} can be pulled; it does not exist yet", path=path))
 
-    def push(self) -> Check:
+    def push(self, known: Known) -> Found:
         """Checks the right to write to the repository."""
-        if fault := self._fault():
-            self._may_not_exist = True
-            return skipped("push", fault)
+        unsure = replace(known, may_not_exist=True)
+        if fault := self._fault(known.kind):
+            return Found(skipped("push", fault), unsure)
         try:
             self._repository.check_push()
         except BundlerError as error:
             if self._is_repository_given or not isinstance(error, (UnknownProject, UnknownRepository, NameRefused)):
                 raise
             hint = "choose a repository to push to with --repository PATH"
-            self._may_not_exist = True
-            return warned(
-                "push",
-                text("{error}", error=error),
-                Refused(error.message, subject=error.subject, said=error.said, hint=hint),
-            )
-        return ok("push", text("{path} can be pushed to", path=self._repository.path))
+            refused = Refused(error.message, subject=error.subject, said=error.said, hint=hint)
+            return Found(warned("push", text("{error}", error=error), refused), unsure)
+        return Found(ok("push", text("{path} can be pushed to", path=self._repository.path)), known)
 
-    def upload(self) -> Check:
+    def upload(self, known: Known) -> Check:
         """Checks that the registry directs uploads to an allowed address. Cancels the upload that it opens for this."""
-        if self._may_not_exist:
+        if known.may_not_exist:
             return skipped("upload", "not asked: the repository does not exist; choose one with --repository PATH")
         self._repository.check_upload()
         return ok("upload", "uploads go to an address of the registry")
 
-    def body(self) -> Check:
+    def body(self, known: Known) -> Check:
         """Finds the largest body that passes. Sends only the announced size, no body."""
         if skipped := self._direct("body"):
             return skipped
         scheme = self._registry.address[0]
         context = hosts.tls_context(self._netloc, self._options) if scheme == "https" else None
         # A proxy that refuses a size mostly does so before it checks credentials.
-        headers = self._registry.authorization(self._scopes) if self._is_known else {}
+        headers = self._registry.authorization(self._scopes) if known.is_login_accepted else {}
         url = probe.upload_url(self._registry.api_url, self._repository.path)
 
         def passes(size_bytes: int) -> bool | None:

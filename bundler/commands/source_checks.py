@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bundler.commands.checks import Check, State, ok, skipped, warned
-from bundler.commands.registry_checks import RegistryVisit, checks_of, connection_steps
+from bundler.commands.registry_checks import Known, RegistryVisit, alone, checks_of, connection_steps
 from bundler.core.reference import Reference
 from bundler.errors import Absent, Refused, Unavailable
 from bundler.stores.addresses import shown
@@ -38,7 +38,7 @@ def source_checks(
         now_seconds: The time in seconds since 1970.
     """
     visit = SourceVisit(registry, images, network, now_seconds=now_seconds)
-    steps = (*connection_steps(visit), ("limit", visit.limit, "pull"))
+    steps = (*connection_steps(visit), ("limit", alone(visit.limit), "pull"))
     return (replace(check, about=registry) for check in checks_of(steps))
 
 
@@ -61,7 +61,7 @@ class SourceVisit(RegistryVisit):
             return ok("proxy", "none is used")
         return ok("proxy", text("{proxy} is used for {netloc}", proxy=shown(self._proxy), netloc=self._netloc))
 
-    def pull(self) -> Check:
+    def pull(self, _known: Known, /) -> Check:
         """Checks that images are there and may be read: one of each repository, by HEAD."""
         if not self._images:
             return skipped("pull", "the list has patterns only: bundler export --dry-run asks for their images")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bundler.commands.checks import Check, State
+from bundler.commands.checks import Check, State, ok
 from bundler.commands.doctor import DoctorResult, judged_files, judged_space
-from bundler.commands.registry_checks import LargestBody, largest_body
+from bundler.commands.registry_checks import Found, Known, LargestBody, alone, checks_of, knowing, largest_body
 from bundler.core.advice import problem
 from bundler.core.mount import Mount
+from bundler.errors import Unavailable
 from bundler.stores.probe import Room
 from tests.support.tables import each_case
 
@@ -148,3 +151,28 @@ def test_the_worst_failure_decides_the_exit_code_and_warnings_do_not(states, exp
     words = {"host": "h", "repository": "r"}
     checks = [Check("x", state, "", problem(code, subject="h", **words) if code else None) for state, code in states]
     assert DoctorResult(tuple(checks)).exit_code == expected
+
+
+def test_a_question_gets_what_those_before_it_have_found():
+    def asks(known: Known) -> Found:
+        return Found(ok("registry", "asks"), replace(known, is_asking_who=True))
+
+    def fails(known: Known) -> Found:
+        raise Unavailable("gone")
+
+    steps = (
+        ("before", knowing(lambda known: ok("before", str(known.is_asking_who))), ""),
+        ("registry", asks, ""),
+        ("pull", fails, "registry"),
+        ("after", knowing(lambda known: ok("after", str(known.is_asking_who))), "registry"),
+        ("limit", alone(lambda: ok("limit", "")), "pull"),
+    )
+    found = list(checks_of(steps))
+    assert [(each.name, each.state) for each in found] == [
+        ("before", State.OK),
+        ("registry", State.OK),
+        ("pull", State.FAIL),
+        ("after", State.OK),
+        ("limit", State.SKIPPED),
+    ]
+    assert (found[0].found, found[3].found) == ("False", "True")

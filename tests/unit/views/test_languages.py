@@ -11,7 +11,7 @@ import pytest
 
 from bundler.commands.checks import Check, State
 from bundler.commands.init import InitResult
-from bundler.commands.registry_checks import checks_of
+from bundler.commands.registry_checks import alone, checks_of
 from bundler.core.advice import problem
 from bundler.core.advice.table import ADVICE
 from bundler.core.retention.rules import RetentionRule
@@ -280,8 +280,8 @@ def test_an_unknown_code_is_exit_2_on_stderr(bundler):
 
 def test_what_is_made_of_parts_is_translated_in_all_of_them(chinese):
     steps = (
-        ("push", lambda: Check("push", State.FAIL, ""), ""),
-        ("upload", lambda: Check("upload", State.OK, ""), "push"),
+        ("push", alone(lambda: Check("push", State.FAIL, "")), ""),
+        ("upload", alone(lambda: Check("upload", State.OK, "")), "push"),
     )
     skipped = list(checks_of(steps))[-1]
     assert languages.translated(skipped.found) == "未检查：推送 失败"
