@@ -14,7 +14,6 @@ from typing import Any
 from bundler.backups.contents import RegistryContents, named_by_receipts, read_contents
 from bundler.backups.request import BackupRequest, BackupResult
 from bundler.core.bundle_name import name_of_words
-from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.given_repositories import check_repositories
 from bundler.core.image_list import Entry
@@ -22,10 +21,10 @@ from bundler.core.inventory import NotListed
 from bundler.core.limits import RECORD_BYTES
 from bundler.core.location import RegistryPlace
 from bundler.core.registry_kind import HARBOR
-from bundler.core.registry_record import FILE, HarborSettings, RegistryRecord
+from bundler.core.registry_record import FILE, RegistryRecord
 from bundler.core.selection import EVERYTHING
 from bundler.core.whole_registry import not_carried
-from bundler.errors import BundlerError, Damaged, Misuse, Refused
+from bundler.errors import BundlerError, Misuse, Refused
 from bundler.exporting.export import export
 from bundler.exporting.request import ExportRequest
 from bundler.exporting.resume import started_entries
@@ -68,7 +67,7 @@ def backup(request: BackupRequest, run: Run | None = None) -> BackupResult:
     named = named_by_receipts(request.receipts, place, options.trust, demand, run)
     harbor = None
     if kind is HARBOR:
-        harbor = _Harbor(HarborApi(registry, request.admin, partial(_retried, run=run, peer=place.registry)))
+        harbor = HarborApi(registry, request.admin, partial(_retried, run=run, peer=place.registry))
     untagged = None if harbor is None else harbor.untagged
     contents = read_contents(place, request.repositories, named, stores, run, untagged=untagged)
     started = started_entries(options, str(options.name))
@@ -76,6 +75,8 @@ def backup(request: BackupRequest, run: Run | None = None) -> BackupResult:
     if not entries:
         raise _nothing(request, contents)
     settings = None if harbor is None else harbor.settings(place.prefix)
+    if settings is not None:
+        settings = replace(settings, not_read=(*settings.not_read, *contents.not_read))
     record = RegistryRecord(
         str(place), kind.name, len(contents.repositories), contents.tags, contents.not_listed, settings
     )
@@ -101,27 +102,6 @@ def backup(request: BackupRequest, run: Run | None = None) -> BackupResult:
             ),
         ),
     )
-
-
-class _Harbor:
-    """The API of a Harbor. It notes all that this account may not read. Thread-safe."""
-
-    def __init__(self, api: HarborApi) -> None:
-        self._api = api
-        self._not_read: list[tuple[str, str]] = []
-
-    def untagged(self, repository: str) -> frozenset[Digest]:
-        """The digests of a repository that have no tag; none if Harbor does not list them, which is noted."""
-        try:
-            return self._api.untagged(repository)
-        except (Refused, Damaged) as error:
-            self._not_read.append((f"{repository}: digests without a tag", str(error)))
-            return frozenset()
-
-    def settings(self, prefix: str) -> HarborSettings:
-        """The settings, with all that was not read."""
-        found = self._api.settings(prefix)
-        return replace(found, not_read=(*found.not_read, *sorted(self._not_read)))
 
 
 def _retried(ask: Callable[[], Any], *, run: Run, peer: str) -> Any:

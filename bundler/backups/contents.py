@@ -6,7 +6,7 @@ or the API of Harbor. distribution does not list its manifests, so nobody knows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bundler.core.location import REGISTRY, RegistryPlace
 from bundler.core.receipt import Receipt
 from bundler.core.reference import Reference, one_spelling
 from bundler.core.whole_registry import AttachingTag, digest_name, roots_of
-from bundler.errors import BundlerError, Misuse
+from bundler.errors import BundlerError, Damaged, Misuse, Refused
 from bundler.inventories.kept import kept_documents
 from bundler.inventories.registries import registry_contents, repositories_there
 from bundler.keys.signed_files import Demand
@@ -46,6 +46,7 @@ class RegistryContents:
         repositories: The names of the repositories that were read.
         tags: The number of tags.
         not_listed: Repositories and tags that could not be read, and digests that are gone.
+        not_read: The lists of digests without a tag that could not be read, each with the reason.
     """
 
     entries: tuple[Entry, ...]
@@ -53,6 +54,7 @@ class RegistryContents:
     repositories: tuple[str, ...]
     tags: int
     not_listed: tuple[NotListed, ...]
+    not_read: tuple[tuple[str, str], ...] = ()
 
 
 def read_contents(
@@ -90,13 +92,13 @@ def read_contents(
         for each in table.repositories
         for number in each.manifests
     }
-    listed = set[_Named]()
+    found_untagged = _Untagged()
     if untagged is not None:
         names = repositories or repositories_there(registry, place.prefix, run) or tuple(roots)
-        listed = _untagged(names, untagged, run)
+        found_untagged = _untagged(names, untagged, run)
     by_receipts = {(name, digest) for name, digests in named.items() for digest in digests} - held
     subjects = {(each.repository, each.subject) for each in orphans}
-    there = _those_there(place.registry, (listed - held) | by_receipts | subjects, stores, run)
+    there = _those_there(place.registry, (found_untagged.listed - held) | by_receipts | subjects, stores, run)
     images = {
         Reference(place.registry, name, tag): digest
         for name, found in roots.items()
@@ -114,15 +116,28 @@ def read_contents(
         repositories=tuple(roots),
         tags=sum(len(each.tags) for each in table.repositories),
         not_listed=(*contents.not_listed, *_gone(place.registry, by_receipts - there)),
+        not_read=found_untagged.not_read,
     )
 
 
-def _untagged(names: Sequence[str], untagged: Callable[[str], frozenset[Digest]], run: Run) -> set[_Named]:
-    """The digests without a tag of each repository."""
+@frozen
+class _Untagged:
+    """The digests without a tag, and what this account may not read."""
+
+    listed: frozenset[_Named] = frozenset()
+    not_read: tuple[tuple[str, str], ...] = ()
+
+
+def _untagged(names: Sequence[str], untagged: Callable[[str], frozenset[Digest]], run: Run) -> _Untagged:
+    """The digests without a tag of each repository; none of a repository whose digests the registry does not list."""
     answers = ask_each(names, untagged, run)
     for error in answers.failed.values():
-        raise error
-    return {(name, digest) for name, digests in answers.given.items() for digest in digests}
+        if not isinstance(error, (Refused, Damaged)):
+            raise error
+    return _Untagged(
+        frozenset((name, digest) for name, digests in answers.given.items() for digest in digests),
+        tuple(sorted((f"{name}: digests without a tag", str(error)) for name, error in answers.failed.items())),
+    )
 
 
 def _gone(registry: str, lacking: Iterable[_Named]) -> Iterator[NotListed]:
@@ -138,7 +153,7 @@ def _entry(name: Reference, digest: Digest) -> Entry:
     return Entry(name, parse_image(f"docker://{name.pinned(digest)}"))
 
 
-def _those_there(registry: str, wanted: set[_Named], stores: Stores, run: Run) -> set[_Named]:
+def _those_there(registry: str, wanted: Collection[_Named], stores: Stores, run: Run) -> set[_Named]:
     """The digests that their repository has."""
 
     def ask(each: _Named) -> bool:
