@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bundler.core.location import AGENT_IMAGES, DAEMON, REGISTRY, Target as Location
+from importlib import import_module
+
+from bundler.core.location import AGENT_IMAGES, DAEMON, LAYOUT, REGISTRY, Target as Location
 from bundler.core.policies import CONFLICT_POLICIES, MAPPINGS
 from bundler.errors import Misuse
 from bundler.importing.opened import Opened
@@ -55,29 +57,18 @@ def _refuse_unstaged(request: ImportRequest) -> None:
         raise Misuse("give --verify-target to the shards, which send the blobs", subject="--publish")
 
 
+_KINDS = {
+    REGISTRY: ("registry", "IntoRegistry"),
+    DAEMON: ("daemon", "IntoDaemon"),
+    LAYOUT: ("layout", "IntoLayout"),
+    AGENT_IMAGES: ("agent_images", "IntoAgentImages"),
+}
+"""The module and the class of each kind, imported on demand: an import into a registry needs no code for daemons."""
+_VIA_DAEMON = ("via_daemon", "ThroughDaemon")
+
+
 def open_target(location: Location, opened: Opened) -> Target:
     """Returns the target of a location. It sends no request and writes nothing yet."""
-    return _kind_of(location, is_via_daemon=opened.request.is_via_daemon)(location, opened)
-
-
-def _kind_of(location: Location, *, is_via_daemon: bool) -> type[Target]:
-    """The class of a target. Each is imported on demand: an import into a registry needs no code for daemons."""
-    if is_via_daemon:
-        from bundler.importing.targets.via_daemon import ThroughDaemon
-
-        return ThroughDaemon
-    if location.kind == REGISTRY:
-        from bundler.importing.targets.registry import IntoRegistry
-
-        return IntoRegistry
-    if location.kind == DAEMON:
-        from bundler.importing.targets.daemon import IntoDaemon
-
-        return IntoDaemon
-    if location.kind == AGENT_IMAGES:
-        from bundler.importing.targets.agent_images import IntoAgentImages
-
-        return IntoAgentImages
-    from bundler.importing.targets.layout import IntoLayout
-
-    return IntoLayout
+    module, name = _VIA_DAEMON if opened.request.is_via_daemon else _KINDS[location.kind]
+    kind: type[Target] = getattr(import_module(f"{__name__}.{module}"), name)
+    return kind(location, opened)
