@@ -6,7 +6,7 @@ file stops no other file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import partial
 
@@ -14,7 +14,7 @@ from bundler.bundle.medium import disks_of
 from bundler.copying.placed import Delivery, Placed
 from bundler.copying.request import CopiedFolder, CopyResult
 from bundler.copying.source import SourceFile, pieces_of
-from bundler.copying.target import Target
+from bundler.copying.target import OpenTarget, Target
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import slotted
 from bundler.errors import BundlerError, Damaged, Incomplete, Interrupted, LocalStorage, Several
@@ -48,30 +48,31 @@ def deliver(placed: Placed) -> CopyResult:
     """
     opened, run = placed.opened, placed.opened.run
     if opened.request.is_dry_run:
-        return _result(placed)
+        return _result(placed, {})
     for delivery in placed.deliveries:
         if delivery.is_complete:
             delivery.target.clear()
     state = _State()
     work = placed.open_deliveries
+    targets: dict[Target, OpenTarget] = {}
     try:
         listed = {*opened.source.bundle.sealed.sums, *(name for name, _ in opened.source.unlisted)}
         placed_names = {file.name for delivery in placed.deliveries for file in delivery.files}
         for delivery in work:
             wanted = {file.name for file in delivery.files} | {name for name, _ in opened.source.unlisted}
-            delivery.target.open(wanted, placed_names - wanted, listed)
+            targets[delivery.target] = delivery.target.open(wanted, placed_names - wanted, listed)
         title = "copying, reading back" if opened.request.is_read_back else "copying"
         run.listener(PhaseBegan(title, _bytes_to_move(work), in_bytes=True))
-        _copy_all(placed, work, state)
+        _copy_all(placed, work, targets, state)
         run.listener(PhaseEnded(title))
         for delivery in work:
-            _finish(delivery, placed, state)
+            _finish(delivery, targets[delivery.target], placed, state)
     finally:
-        for delivery in work:
-            delivery.target.close()
+        for target in targets.values():
+            target.close()
     if state.errors:
         raise _error(state.errors)
-    return _result(placed)
+    return _result(placed, {target: opened.written_bytes for target, opened in targets.items()})
 
 
 def _bytes_to_move(work: Sequence[Delivery]) -> int:
@@ -79,19 +80,21 @@ def _bytes_to_move(work: Sequence[Delivery]) -> int:
     return sum(read.values()) + sum(delivery.size_bytes for delivery in work)
 
 
-def _copy_all(placed: Placed, work: Sequence[Delivery], state: _State) -> None:
+def _copy_all(
+    placed: Placed, work: Sequence[Delivery], open_targets: Mapping[Target, OpenTarget], state: _State
+) -> None:
     """Copies the files that one folder gets, folders on different disks at the same time; then those of all folders."""
     run = placed.opened.run
-    takers: dict[str, list[Target]] = {}
+    takers: dict[str, list[OpenTarget]] = {}
     for delivery in work:
         for file in delivery.files:
-            takers.setdefault(file.name, []).append(delivery.target)
+            takers.setdefault(file.name, []).append(open_targets[delivery.target])
     by_disk: dict[object, list[SourceFile]] = {}
     shared: list[SourceFile] = []
     for file in placed.opened.source.files:
         targets = takers.get(file.name, [])
         if len(targets) == 1:
-            by_disk.setdefault(disks_of(targets[0].final) or targets[0].final.parent, []).append(file)
+            by_disk.setdefault(disks_of(targets[0].target.final) or targets[0].target.final.parent, []).append(file)
         elif targets:
             shared.append(file)
 
@@ -110,12 +113,12 @@ def _copy_all(placed: Placed, work: Sequence[Delivery], state: _State) -> None:
     copy_files(shared)
 
 
-def _copy(placed: Placed, file: SourceFile, targets: Sequence[Target], state: _State) -> None:
+def _copy(placed: Placed, file: SourceFile, targets: Sequence[OpenTarget], state: _State) -> None:
     """Copies a file from the first copy of it that is good."""
     opened, run = placed.opened, placed.opened.run
     problem: BundlerError | None = None
     for path in file.paths:
-        alive = [target for target in targets if target not in state.targets]
+        alive = [each for each in targets if each.target not in state.targets]
         if not alive:
             return
         run.listener(Began(file.name, file.size_bytes))
@@ -129,13 +132,13 @@ def _copy(placed: Placed, file: SourceFile, targets: Sequence[Target], state: _S
         if poured.source_error is None:
             for target, failure in zip(alive, poured.failures, strict=True):
                 if isinstance(failure, BundlerError):
-                    state.targets[target] = failure
+                    state.targets[target.target] = failure
             outcome = _FAILED if any(poured.failures) else _COPIED
             run.listener(Finished(file.name, outcome, size_bytes=file.size_bytes))
             return
         for target, failure in zip(alive, poured.failures, strict=True):
             if isinstance(failure, LocalStorage) and failure is not poured.source_error:
-                state.targets[target] = failure
+                state.targets[target.target] = failure
         run.listener(Finished(file.name, _FAILED, size_bytes=file.size_bytes))
         moved.take_back()
         assert isinstance(poured.source_error, BundlerError)
@@ -147,7 +150,7 @@ def _copy(placed: Placed, file: SourceFile, targets: Sequence[Target], state: _S
 
 
 def _take(
-    target: Target,
+    target: OpenTarget,
     file: SourceFile,
     passed: Callable[[int], object],
     is_read_back: bool,
@@ -181,17 +184,16 @@ def _raise_unexpected(errors: Iterable[BaseException | None]) -> None:
             raise error
 
 
-def _finish(delivery: Delivery, placed: Placed, state: _State) -> None:
+def _finish(delivery: Delivery, target: OpenTarget, placed: Placed, state: _State) -> None:
     """Gives a folder its name, if it has all of its files."""
-    target = delivery.target
-    if target in state.targets or any(file.name in state.files for file in delivery.files):
+    if delivery.target in state.targets or any(file.name in state.files for file in delivery.files):
         return
     try:
         for name, content in reversed(placed.opened.source.unlisted):  # SHA256SUMS last
             target.write_small(name, content)
         target.finish()
     except LocalStorage as error:
-        state.targets[target] = error
+        state.targets[delivery.target] = error
 
 
 def _error(errors: Sequence[BundlerError]) -> BundlerError:
@@ -206,7 +208,7 @@ def _error(errors: Sequence[BundlerError]) -> BundlerError:
     return Several(message, errors, hint="run the same command again: it resumes")
 
 
-def _result(placed: Placed) -> CopyResult:
+def _result(placed: Placed, written_bytes: Mapping[Target, int]) -> CopyResult:
     opened, source = placed.opened, placed.opened.source
     bundle = source.bundle
     common_bytes = sum(len(content) for _, content in source.unlisted)
@@ -218,7 +220,7 @@ def _result(placed: Placed) -> CopyResult:
                 each.target.final,
                 tuple(file.name for file in each.files if not file.is_common),
                 each.size_bytes + common_bytes,
-                each.target.written_bytes,
+                written_bytes.get(each.target, 0),
                 each.is_complete,
             )
             for each in placed.deliveries

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.medium import room_on
 from bundler.copying.source import Source, SourceFile
 from bundler.core import bundle_name, roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import SUMS_BYTES
 from bundler.core.litter_names import is_litter
 from bundler.core.media import Room
@@ -41,22 +42,24 @@ _FLUSH_BYTES = 64 << 20
 """The number of bytes after which the writer waits for the device, so that progress and Ctrl-C mean something."""
 
 
+@frozen
 class Target:
-    """A folder that a bundle is copied to. `write` is for one thread at a time."""
+    """A folder that a bundle is copied to.
 
-    def __init__(self, final: Path) -> None:
-        """Computes the paths; does nothing else.
+    Attributes:
+        final: The folder that the copy will have.
+    """
 
-        Args:
-            final: The folder that the copy will have.
-        """
-        self.final = final
-        self.partial = final.with_name(final.name + _ENDING)
-        self.written_bytes = 0
-        self._lock_path = final.with_name(f"{self.partial.name}.lock")
-        self._lock = Lock(self._lock_path)
-        self._folder: HeldFolder | None = None
-        self._inner: dict[str, HeldFolder] = {}
+    final: Path
+
+    @property
+    def partial(self) -> Path:
+        """The folder while files are missing."""
+        return self.final.with_name(self.final.name + _ENDING)
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.final.with_name(f"{self.partial.name}.lock")
 
     def refuse_other(self, source: Source) -> None:
         """Checks that no other bundle has the folder's name, and that it is not the source itself.
@@ -126,10 +129,11 @@ class Target:
             LocalStorage: It cannot be removed.
         """
         if is_there(self._lock_path):
-            self._lock.take(str(self.partial))
-            self._lock.release()
+            lock = Lock(self._lock_path)
+            lock.take(str(self.partial))
+            lock.release()
 
-    def open(self, wanted: Collection[str], elsewhere: Collection[str], listed: Collection[str]) -> None:
+    def open(self, wanted: Collection[str], elsewhere: Collection[str], listed: Collection[str]) -> OpenTarget:
         """Locks the folder, creates it or opens what an earlier run left, and removes what does not belong there.
 
         Args:
@@ -143,11 +147,23 @@ class Target:
             Unavailable: Another process copies to it.
             LocalStorage: It cannot be written.
         """
-        self._lock.take(str(self.partial))
+        lock = Lock(self._lock_path)
+        with ExitStack() as on_failure:
+            lock.take(str(self.partial))
+            on_failure.callback(lock.release)
+            is_reopened = self._reopen()
+            opened = OpenTarget(self, lock, HeldFolder(self.partial))
+            on_failure.callback(opened.close)
+            opened.clean({*wanted, *(listed if is_reopened else set(listed) - set(elsewhere))})
+            on_failure.pop_all()
+        return opened
+
+    def _reopen(self) -> bool:
+        """Makes a finished folder partial again, or creates the partial one; True if it was finished."""
         refuse_foreign_name(self.partial)
         try:
-            is_reopened = is_there(self.final)
-            if is_reopened:
+            is_finished = is_there(self.final)
+            if is_finished:
                 refuse_foreign_name(self.final)
                 if is_there(self.partial):
                     raise Misuse(
@@ -160,9 +176,28 @@ class Target:
                 os.mkdir(self.partial, 0o755)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self.partial)) from error
-        self._folder = HeldFolder(self.partial)
-        kept = {*wanted, *(listed if is_reopened else set(listed) - set(elsewhere))}
-        self._clean(self._folder, "", kept)
+        return is_finished
+
+
+class OpenTarget:
+    """The folder of a target, locked and open. `write` is for one thread at a time."""
+
+    def __init__(self, target: Target, lock: Lock, folder: HeldFolder) -> None:
+        """Takes over the lock and the open folder; `close` ends both."""
+        self.target = target
+        self.written_bytes = 0
+        self._lock = lock
+        self._folder = folder
+        self._inner: dict[str, HeldFolder] = {}
+
+    def clean(self, names: Collection[str]) -> None:
+        """Removes files of the bundle that have none of these names.
+
+        Raises:
+            Misuse: A file does not belong to a bundle.
+            LocalStorage: It cannot be removed.
+        """
+        self._clean(self._folder, "", names)
 
     def _clean(self, folder: HeldFolder, within: str, names: Collection[str]) -> None:
         for name in folder.names():
@@ -233,43 +268,36 @@ class Target:
         Raises:
             LocalStorage: It was replaced, or cannot be renamed.
         """
-        folder = self._opened
-        for each in (*self._inner.values(), folder):
+        partial, final = self.target.partial, self.target.final
+        for each in (*self._inner.values(), self._folder):
             each.sync()
-        if not folder.is_at(self.partial):
+        if not self._folder.is_at(partial):
             raise LocalStorage(
                 "the folder was moved or replaced during the copy",
-                subject=str(self.partial),
+                subject=str(partial),
                 hint="another program writes there: choose another -o DIR",
             )
         try:
-            os.rename(self.partial, self.final)
+            os.rename(partial, final)
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.final)) from error
-        sync_folder(self.final.parent)
+            raise LocalStorage.unwritable(error, str(final)) from error
+        sync_folder(final.parent)
 
     def close(self) -> None:
         """Closes and unlocks the folder. Idempotent."""
         for each in self._inner.values():
             each.close()
         self._inner.clear()
-        if self._folder is not None:
-            self._folder.close()
-            self._folder = None
+        self._folder.close()
         self._lock.release()
-
-    @property
-    def _opened(self) -> HeldFolder:
-        assert self._folder is not None, "not open"
-        return self._folder
 
     def _place(self, name: str) -> tuple[HeldFolder, str]:
         folder, slash, rest = name.partition("/")
-        return (self._within(folder), rest) if slash else (self._opened, name)
+        return (self._within(folder), rest) if slash else (self._folder, name)
 
     def _within(self, name: str) -> HeldFolder:
         if name not in self._inner:
-            self._inner[name] = self._opened.inner(name)
+            self._inner[name] = self._folder.inner(name)
         return self._inner[name]
 
 
