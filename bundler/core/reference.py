@@ -36,6 +36,8 @@ _REGISTRY = lazy_pattern(
     r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])(?:\.(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]))*"
     r"(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]{2,39}\](?::[0-9]{1,5})?"
 )
+_PORT = lazy_pattern(r":([0-9]{1,5})\Z")
+_HTTPS = 443
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = lazy_pattern(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _CREDENTIALS = lazy_pattern(
@@ -130,8 +132,16 @@ def is_registry(text: str) -> bool:
 
 @lru_cache(maxsize=64)
 def one_spelling(registry: str) -> str:
-    """The same text for every spelling of a registry: the host in small letters, without the port of HTTPS."""
-    return registry.lower().removesuffix(":443")
+    """The same text for every spelling of a registry.
+
+    The host is in small letters, an IPv6 address in its short form, the port without zeros, or left out for HTTPS.
+    """
+    found = _PORT.search(registry)
+    host = (registry[: found.start()] if found else registry).lower()
+    if host.startswith("[") and _address_is_valid(host):
+        host = f"[{ipaddress.IPv6Address(host_of(host))}]"
+    port = int(found[1]) if found else _HTTPS
+    return host if port == _HTTPS else f"{host}:{port}"
 
 
 def is_repository(text: str) -> bool:
@@ -273,8 +283,8 @@ def _address_is_valid(registry: str) -> bool:
 
 
 def _port_is_valid(registry: str) -> bool:
-    port = registry.rpartition(":")[2] if re.search(r":[0-9]+$", registry) else ""
-    return not port or 0 < int(port) < 65536
+    found = _PORT.search(registry)
+    return found is None or 0 < int(found[1]) < 65536
 
 
 def without_password(text: str) -> str:

@@ -147,6 +147,23 @@ def test_the_host_of_a_registry_has_no_port_and_no_brackets(registry: str, host:
 
 
 @pytest.mark.parametrize(
+    ("registry", "spelling"),
+    [
+        ("Quay.IO:443", "quay.io"),
+        ("quay.io:0443", "quay.io"),
+        ("quay.io:05000", "quay.io:5000"),
+        ("quay.io:4430", "quay.io:4430"),
+        ("[0:0::0001]:5000", "[::1]:5000"),
+        ("[2001:DB8:0::0]:443", "[2001:db8::]"),
+        ("[::1]", "[::1]"),
+    ],
+)
+def test_all_spellings_of_a_registry_become_one(registry: str, spelling: str) -> None:
+    assert reference.one_spelling(registry) == spelling
+    assert reference.one_spelling(spelling) == spelling
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [("quay.io", True), ("host:5000", True), ("host:70000", False), ("host/path", False), ("", False), ("a..b", False)],
 )
