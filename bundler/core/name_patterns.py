@@ -12,8 +12,12 @@ from bundler.core.patterns import lazy_pattern
 from bundler.errors import Misuse
 from bundler.texts import text
 
-_TAG = lazy_pattern(r"(?:[A-Za-z0-9_.*?-]|\[!?[A-Za-z0-9_.-]+\]){1,128}")
-_REPOSITORY = lazy_pattern(r"(?!/)(?:[a-z0-9._/*?-]|\[!?[a-z0-9._/-]+\]){1,255}(?<!/)")
+_TAG = lazy_pattern(r"(?![.-])(?:[A-Za-z0-9_.*?-]|\[!?[A-Za-z0-9_.-]+\]){1,128}")
+_REPOSITORY = lazy_pattern(r"(?:[a-z0-9._/*?-]|\[!?[a-z0-9._/-]+\]){1,255}")
+_SET = lazy_pattern(r"\[!?([^\]]+)\]")
+_RANGE = lazy_pattern("(.)-(.)")
+_IMPOSSIBLE = lazy_pattern(r"^[/._-]|[/._-]$|/[/._-]|[._-]/|\.[._-]|-[._]|_[.-]|___")
+"""The places in which the separators of a repository's path cannot be."""
 _HINT = text("a pattern has *, ?, [abc], [!abc], and the characters of names: team/* or v1.*")
 
 
@@ -32,10 +36,14 @@ def repository_pattern(pattern: str) -> str:
     Raises:
         Misuse: No path can.
     """
-    return _fitting(pattern, _REPOSITORY, "not a pattern of repositories")
+    message = "not a pattern of repositories"
+    if _IMPOSSIBLE.search(_SET.sub("?", pattern)):
+        raise Misuse(message, subject=repr(pattern[:80]), hint=_HINT)
+    return _fitting(pattern, _REPOSITORY, message)
 
 
 def _fitting(pattern: str, allowed: re.Pattern[str], message: str) -> str:
-    if not allowed.fullmatch(pattern):
+    has_backward_range = any(first > last for found in _SET.findall(pattern) for first, last in _RANGE.findall(found))
+    if has_backward_range or not allowed.fullmatch(pattern):  # a range as [9-0] is empty
         raise Misuse(message, subject=repr(pattern[:80]), hint=_HINT)
     return pattern
