@@ -616,5 +616,9 @@ S3_PARTS = 10_000
 S3_PAGES = 10_000
 """The pages of one list, of up to 1000 entries each: a store may send empty ones for ever."""
 
+S3_ANSWER_BYTES = 4 << 20
+"""A list of 1000 keys, or an error: a key has at most 3 KiB as text of a URL, and some fields follow. The tree of
+its XML may take thirty times as much memory."""
+
 S3_PART_BYTES = 8 << 20
 """The size of a part: S3 asks for at least 5 MiB, and a part is in memory while it is filled and sent."""

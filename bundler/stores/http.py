@@ -42,10 +42,10 @@ from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import Broken, BundlerError, LocalStorage, LoginNeeded, Misuse, Refused, Unavailable, causes
 from bundler.pace import Paces, Turn
-from bundler.stores import stalls
 from bundler.stores.addresses import Kind, Origin, checked, printable, shown, without_secrets
-from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection, WatchedResponse
+from bundler.system import stalls
 from bundler.system.buffers import new_buffer
+from bundler.system.stalls import HeadTooLong, Stalled, WatchedConnection, WatchedResponse
 from bundler.texts import text
 
 CONNECT_SECONDS = 10.0

@@ -80,7 +80,8 @@ def talking(path: S3Path | None) -> Generator[None, None, None]:
             hint="name its CA with AWS_CA_BUNDLE, or with ca_bundle in ~/.aws/config",
         ) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
-        raise _broken(error, where) from error
+        is_senseless = isinstance(error.__context__, ResponseParserError)  # see `bundler.bundle.s3.answers`
+        raise (senseless(where) if is_senseless else _broken(error, where)) from error
     except exceptions.IncompleteReadError as error:
         raise Unavailable("S3 ended its answer early", subject=where, hint="run the same command again") from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:

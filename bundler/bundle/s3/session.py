@@ -13,6 +13,7 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 from bundler import __version__
+from bundler.bundle.s3.answers import limit_answers
 
 _ATTEMPTS = 6
 """The attempts of one request, unless AWS_MAX_ATTEMPTS or the profile says another number: about a minute."""
@@ -57,4 +58,4 @@ def new_client() -> Any:
         # The SHA-256 of a part is a signed header already: hashing it once more proves nothing.
         s3={"payload_signing_enabled": False},
     )
-    return session.create_client("s3", config=config)
+    return limit_answers(session.create_client("s3", config=config))

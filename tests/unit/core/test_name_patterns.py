@@ -13,7 +13,9 @@ def test_patterns_of_tags(pattern: str) -> None:
     assert tag_pattern(pattern) == pattern
 
 
-@each_case("pattern", ["", "{a,b}", "[^0-9]*", "v[1", "[]", "a b", "v1:*", "a/b", "!a", "x" * 129, "[9-0]*", ".x", "-*"])
+@each_case(
+    "pattern", ["", "{a,b}", "[^0-9]*", "v[1", "[]", "a b", "v1:*", "a/b", "!a", "x" * 129, "[9-0]*", ".x", "-*"]
+)
 def test_no_tag_can_fit(pattern: str) -> None:
     with raises(Misuse):
         tag_pattern(pattern)

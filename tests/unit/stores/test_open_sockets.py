@@ -20,7 +20,7 @@ from bundler.errors import BundlerError, Damaged, Misuse, Unavailable
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.registry import Registry
 from bundler.stores.repository import Repository
-from bundler.stores.stalls import WatchedConnection
+from bundler.system.stalls import WatchedConnection
 from tests.support.servers import Server
 from tests.support.tables import each_case
 

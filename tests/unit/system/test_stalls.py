@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bundler.core.limits import STALL_BYTES
-from bundler.stores import stalls
-from bundler.stores.stalls import HeadTooLong, Pace, Stalled, WatchedConnection, WatchedResponse
+from bundler.system import stalls
+from bundler.system.stalls import HeadTooLong, Pace, Stalled, WatchedConnection, WatchedResponse
 
 SLOWEST = STALL_BYTES / stalls.STALL_SECONDS
 """Bytes a second that are just enough."""

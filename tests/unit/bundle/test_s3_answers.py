@@ -1,0 +1,88 @@
+"""A server that says it is S3 cannot take our memory, and cannot keep us waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from itertools import repeat
+
+import pytest
+
+from bundler.bundle.s3 import answers, client
+from bundler.core.s3_path import S3Path
+from bundler.errors import Damaged, Unavailable
+from tests.support.errors import raises
+from tests.support.s3 import environment
+from tests.support.servers import Server
+
+PLACE = S3Path.parse("s3://abc/x")
+OBJECT = PLACE / "chunk-0001.tar"
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """Gives one answer to every request."""
+
+    status = 200
+    head: tuple[bytes, ...] = ()
+    body: Iterator[bytes] = iter(())
+
+    def do_GET(self) -> None:
+        try:
+            for line in self.head:
+                self.wfile.write(line)
+            self.send_response(self.status)
+            self.end_headers()
+            for piece in self.body:
+                self.wfile.write(piece)
+        except OSError:
+            pass  # the client has gone
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hostile]]:
+    handler = type("OneHostile", (Hostile,), {})
+    server = Server(handler).start()
+    for name, value in environment(server.host).items():
+        monkeypatch.setenv(name, value)
+    client.forget_client()
+    yield handler
+    client.forget_client()
+    server.stop()
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_without_an_end_is_given_up(s3: type[Hostile], monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr(answers, "S3_ANSWER_BYTES", 1 << 20)
+    s3.status, s3.body = status, repeat(b"<!-- " + b"x" * 65_536, 160)
+    with raises(Damaged, subject=str(PLACE)):
+        client.s3_client().objects_in(PLACE)
+
+
+def test_an_error_in_place_of_an_object_has_an_end_too(s3: type[Hostile], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "S3_ANSWER_BYTES", 1 << 20)
+    s3.status, s3.body = 403, repeat(b"x" * 65_536, 160)
+    with raises(Damaged, subject=str(OBJECT)):
+        client.s3_client().open(OBJECT, 0, 10, etag=None)
+
+
+def test_entities_are_not_unfolded(s3: type[Hostile]) -> None:
+    entities = b"".join(b'<!ENTITY a%d "%s">' % (number, b"&a%d;" % (number - 1) * 10) for number in range(1, 4))
+    s3.body = iter(
+        [b'<!DOCTYPE x [<!ENTITY a0 "y">' + entities + b"]><r><Name>&a3;</Name><IsTruncated>false</IsTruncated></r>"]
+    )
+    with raises(Damaged, subject=str(PLACE)):
+        client.s3_client().objects_in(PLACE)
+
+
+def test_interim_answers_have_an_end(s3: type[Hostile]) -> None:
+    s3.head = tuple(repeat(b"HTTP/1.1 100 Continue\r\n\r\n", 20_000))
+    with raises(Unavailable, subject=str(PLACE)):
+        client.s3_client().objects_in(PLACE)
+
+
+def test_a_usual_answer_is_read_as_it_came(s3: type[Hostile]) -> None:
+    s3.body = iter([b"<r><Name>abc</Name><Contents><Key>x/a</Key><Size>1</Size></Contents></r>"])
+    assert client.s3_client().objects_in(PLACE).files == (("a", 1),)
