@@ -44,11 +44,9 @@ SUM = re.compile(r"([0-9a-f]{64})  (README\.txt|[a-z0-9][a-z0-9._+-]{0,63}(/[a-z
 SMALL = re.compile(r"README\.txt|bundle\.json|restore\.py|record-.*")
 UNLISTED = re.compile(r"sha256sums(\..*\.sig)?|\..*|system vol.*|\$recycle.*|thumbs\.db|desktop\.ini|(lost\+)?found.*")
 SPKI = bytes.fromhex("302a300506032b6570032100")  # the DER of an Ed25519 public key begins with this
-INDEX = "application/vnd.oci.image.index.v1+json"
-DOCKER = "application/vnd.docker.distribution.manifest"
+INDEX, NAME = "application/vnd.oci.image.index.v1+json", "org.opencontainers.image.ref.name"
+DOCKER, LOGIN = "application/vnd.docker.distribution.manifest", '; log in with "docker login", or give --user NAME'
 ACCEPT = f"application/vnd.oci.image.manifest.v1+json, {INDEX}, {DOCKER}.v2+json, {DOCKER}.list.v2+json, */*"
-LOGIN = '; log in with "docker login", or give --user NAME'
-NAME = "org.opencontainers.image.ref.name"
 COMPACT = json.JSONEncoder(separators=(",", ":")).encode  # the form that bundler writes, too
 Document = Dict[str, Any]
 Point = Tuple[int, int, int, int]
@@ -69,7 +67,6 @@ def say(text: str) -> None:
 
 
 # Ed25519 of RFC 8032: an old openssl lacks it, and it would read the file again. x = X/Z, y = Y/Z, x * y = T/Z.
-
 P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 
@@ -429,8 +426,9 @@ class Registry:
         return digest_of([found], part.root.digest.split(":")[0]) if found else ""
 
     def has(self, name: str, blob: Blob) -> bool:
-        """True if a repository has a blob. The answer may send clients to another server for it."""
-        return bool(self._ask("HEAD", f"{name}/blobs/{blob.digest}", (name,), (200, 302, 307, 404))[0] != 404)
+        """True if a repository has a blob, of its size. The answer may send clients to another server for it."""
+        status, headers, _ = self._ask("HEAD", f"{name}/blobs/{blob.digest}", (name,), (200, 302, 307, 404))
+        return status != 404 and (status != 200 or headers.get("Content-Length") in (None, str(blob.size)))
 
     def bring(self, name: str, image: Image, here: Dict[str, Blob], origins: Dict[str, Optional[str]]) -> None:
         """Pushes an image with its attachments; its tag last."""
@@ -438,10 +436,12 @@ class Registry:
             for blob in part.blobs:
                 if not self.has(name, blob):
                     self._send(name, here.get(blob.digest, blob), origins.get(blob.digest))
+                    if not self.has(name, blob):
+                        raise Failed(6, f"{self._host} keeps {blob.digest} damaged: remove it there")
                 origins.setdefault(blob.digest, name)
         for part in image.parts:
             for each in part.manifests:
-                if not self._find(name, each.digest):
+                if digest_of([self._find(name, each.digest)], each.digest.split(":")[0]) != each.digest:
                     self._put(name, each.digest, b"".join(each.read()), each.media_type)
         for part in [each for each in image.attachments if not each.tag]:
             self._attach(name, part)
@@ -477,6 +477,8 @@ class Registry:
 
     def _put(self, name: str, tag: str, content: bytes, media_type: str) -> None:
         self._ask("PUT", f"{name}/manifests/{tag}", (name,), (201,), content, media_type)
+        if self._find(name, tag) != content:
+            raise Failed(6, f"{self._host} keeps {name}:{tag} damaged, or another client has set it just now")
 
     def _attach(self, name: str, part: Image) -> None:
         """Makes the registry list an attachment. Where it does not do so by itself, clients read an index at a tag."""
@@ -617,13 +619,11 @@ class Layout:
 def restore(bundles: List[Bundle], target: Any, may_replace: bool) -> Iterator[Failed]:
     """Restores the first bundle, with blobs of the others. Looks at tags and bases first. Yields errors of images."""
     here = {blob.digest: blob for bundle in bundles for blob in bundle.blobs if blob.pieces}
-    work: Dict[Tuple[str, str], Image] = {}
+    work, origins, problems = {}, {}, {}  # type: Dict[Tuple[str, str], Image], Dict[str, Optional[str]], Dict[str, int]
     for image in bundles[0].images:
         other = work.setdefault(target.place_of(image), image)
         if other.root.digest != image.root.digest:
             raise Failed(2, f"{other.reference} and {image.reference} would get one name; import them with bundler")
-    origins: Dict[str, Optional[str]] = {}
-    problems: Dict[str, int] = {}
     for (name, _), image in work.items():
         for part in image.parts:
             found = target.digest_at(name, part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -307,6 +308,22 @@ def test_a_tag_that_another_client_sets_during_the_run_stays(shared, small, rest
         front.stop()
     assert (done.code, "was moved" in done.err) == (6, True)
     assert state(shared, "during")["a/one/_manifests/tags/1/current"] == other.digest
+
+
+@pytest.mark.parametrize("part", ["layer", "manifest"])
+def test_no_tag_moves_to_an_image_of_which_the_registry_keeps_a_damaged_part(new_registry, small, restored, part):
+    """The registry says of each part that it is there, and keeps the old bytes when it is sent again."""
+    registry = new_registry()
+    assert restored(small, "--to", f"{registry.host}/first").code == 0
+    content = registry.get("first/a/one/manifests/1")
+    layer = json.loads(content)["layers"][1]["digest"].split(":")[1]
+    name = layer if part == "layer" else hashlib.sha256(content).hexdigest()
+    stored = registry.storage / f"docker/registry/v2/blobs/sha256/{name[:2]}/{name}/data"
+    stored.write_bytes(content.replace(b"sha256:", b"sha256:0", 1) if part == "manifest" else b"x" * 10)
+    for prefix in ("first", "second"):
+        shutil.rmtree(registry.storage / f"docker/registry/v2/repositories/{prefix}/a/one/_manifests/tags", True)
+        done = restored(small, "--to", f"{registry.host}/{prefix}")
+        assert (done.code, "damaged" in done.err, "a/one" in tagged(registry, prefix)) == (6, True, False), done.err
 
 
 def test_bases_are_proved_at_the_registry_or_given(shared, made_keys, restored, tmp_path):
