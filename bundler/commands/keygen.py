@@ -12,6 +12,7 @@ from bundler.core.bundle_name import check_bundle_name
 from bundler.core.frozen import frozen
 from bundler.errors import LocalStorage, Misuse
 from bundler.system.durable_files import write_at_once
+from bundler.system.ownership import make_folder
 from bundler.system.request_fields import Request
 
 
@@ -58,7 +59,7 @@ def keygen(request: KeygenRequest) -> KeyPair:
             )
     private, public, key_id = signing.generate(passphrase)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(folder)) from error
     write_at_once(private_path, private, mode=0o600)

@@ -14,6 +14,7 @@ from bundler.core.frozen import frozen
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several, Untrusted
 from bundler.keys.trust import SUFFIX, FoundKey, members_of, read_public_key, trust_folder
 from bundler.system.durable_files import place_durably, sync_folder
+from bundler.system.ownership import make_folder
 from bundler.system.request_fields import path_of
 from bundler.texts import text
 
@@ -77,7 +78,7 @@ def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: C
             hint=text("choose another name with --name, or: bundler trust remove {name}", name=name),
         )
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, mode=0o700)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(folder)) from error
     place_durably(path, key.pem)

@@ -26,6 +26,7 @@ from bundler.system import places
 from bundler.system.durable_files import place_durably
 from bundler.system.files import is_own, read_with_facts
 from bundler.system.lock import Lock
+from bundler.system.ownership import make_folder
 from bundler.texts import text
 
 
@@ -174,7 +175,7 @@ def _locked(channel: str, session: Session) -> Iterator[Path | None]:
         yield None
         return
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, mode=0o700)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(folder)) from error
     lock = Lock(folder / f"{channel}.lock")

@@ -23,7 +23,7 @@ from bundler.system import places
 from bundler.system.durable_files import place_durably, unplaced_name, write_at_once
 from bundler.system.files import is_own, read_with_facts
 from bundler.system.lock import Lock
-from bundler.system.ownership import refuse_foreign_name
+from bundler.system.ownership import make_folder, refuse_foreign_name
 
 
 def receipts_folder() -> Path:
@@ -61,7 +61,7 @@ def check_place(path: Path | None) -> None:
     if path:
         refuse_taken(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder, prefix=".bundler-"):
             pass
     except OSError as error:

@@ -31,6 +31,7 @@ from bundler.system.clock import now
 from bundler.system.durable_files import place_durably
 from bundler.system.files import is_own, read_with_facts
 from bundler.system.lock import Lock
+from bundler.system.ownership import make_folder
 from bundler.texts import text
 
 
@@ -219,7 +220,7 @@ def _folder(series: Series, remark: _Remarks) -> Path | None:
 def _hold(folder: Path, channel: str, targets: Iterable[Target], locks: ExitStack, group: str) -> None:
     """Locks the memories. The shards of one bundle hold them together."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, mode=0o700)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(folder)) from error
     names = {target.identity: str(target) for target in targets}

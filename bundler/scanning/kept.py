@@ -20,7 +20,7 @@ from bundler.core.scan.kept import can_be_kept, is_kept, kept_line, name_of, par
 from bundler.core.scan.verdict import Scanner, Verdict
 from bundler.errors import BundlerError
 from bundler.system.files import read_with_facts
-from bundler.system.ownership import refuse_foreign
+from bundler.system.ownership import make_folder, refuse_foreign
 from bundler.system.places import cache_folder, state_folder
 from bundler.system.secret_file import SecretFile
 
@@ -62,7 +62,7 @@ class KeptVerdicts:
             return
         line = kept_line(self._secret, self._scanner, digest, verdict)
         with self._lock, suppress(OSError):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path.parent, mode=0o700)
             descriptor = os.open(self._path, _APPEND, 0o600)
             try:
                 if os.fstat(descriptor).st_size + len(line) <= SCAN_KEPT_BYTES:

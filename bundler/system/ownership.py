@@ -91,3 +91,25 @@ def _name_of(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+def make_folder(path: Path, *, mode: int = 0o755) -> None:
+    """Makes a folder with its parents, if it does not exist. No other user may write to those that are made.
+
+    A umask of 0, as some containers and services have, would let others remove and replace the files in them.
+
+    Args:
+        path: The folder.
+        mode: The mode of the folder itself, without what the umask forbids; that of its parents is 0755.
+
+    Raises:
+        OSError: It cannot be made, or something else has its name.
+    """
+    try:
+        os.mkdir(path, mode)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        make_folder(path, mode=mode)
+    except FileExistsError:
+        if not path.is_dir():
+            raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.system.durable_files import remove, sync_folder, write_durably
 from bundler.system.files import read_with_facts
-from bundler.system.ownership import refuse_foreign
+from bundler.system.ownership import make_folder, refuse_foreign
 from bundler.texts import text
 
 SECRET_BYTES = 32
@@ -44,7 +44,7 @@ class SecretFile:
         if self._path is None:
             return key, text("every folder for it is on the medium")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._path.parent, mode=0o700)
             remove(self._path)
             write_durably(self._path, [key], mode=0o600)
             sync_folder(self._path.parent)

@@ -36,6 +36,7 @@ from bundler.core.protocols import Passed
 from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.system.lock import Lock
+from bundler.system.ownership import make_folder
 from bundler.texts import some, text
 from bundler.workers import BackgroundPool, Cancellation, run_all
 
@@ -76,7 +77,7 @@ class S3Partial:
     def hold(self) -> None:
         """Locks the bundle on this machine. On another one the last step of an export fails: nothing is overwritten."""
         try:
-            self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._state, mode=0o700)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._state)) from error
         self._lock.take(str(self.path))
