@@ -14,6 +14,10 @@ _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _EPOCH_DAYS = 719_162
 """Days from 0001-01-01 to 1970-01-01."""
 
+_FIRST_SECONDS = 1_767_225_600
+"""2026-01-01: bundler has written nothing before."""
+_AHEAD_SECONDS = 86_400
+
 
 def seconds_of(moment: str) -> int:
     """A time of RFC 3339 in seconds since 1970, without its fraction.
@@ -35,6 +39,20 @@ def seconds_of(moment: str) -> int:
     days = _days_before(year) + sum(_month(year, each) for each in range(1, month)) + day - 1 - _EPOCH_DAYS
     offset = (int(found[8]) * 3600 + int(found[9]) * 60) * (-1 if found[7] == "-" else 1) if found[7] else 0
     return days * 86_400 + hour * 3600 + minute * 60 + second - offset
+
+
+def is_plausible(moment: str, now: str) -> bool:
+    """False for a time that a wrong clock wrote: before bundler was first used, or more than a day ahead.
+
+    A clock without a battery starts in 1970, 2000, or the year in which its system was made.
+
+    >>> [is_plausible(f"{year}-11-29T12:00:00Z", now="2026-11-30T12:00:00Z") for year in (2000, 2026, 2099)]
+    [False, True, False]
+    """
+    try:
+        return _FIRST_SECONDS <= seconds_of(moment) <= seconds_of(now) + _AHEAD_SECONDS
+    except ValueError:
+        return False
 
 
 def shown(seconds: int) -> str:

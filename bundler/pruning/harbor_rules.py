@@ -176,7 +176,7 @@ def set_harbor_rules(planned: PlannedHarborRules, run: Run | None = None) -> Har
 
 def _newest_bundles(request: PruneRequest, registry: str, project: str, run: Run) -> tuple[ImportedBundle, ...]:
     """The newest bundle of each kind. Its tags stay, as they do in every prune."""
-    imports = read_imports(registry, request.receipts, request.trust, request.demand)
+    imports = read_imports(registry, request.receipts, request.trust, request.demand, now=request.now())
     names = {name for bundle in imports.bundles for name in bundle.repositories if name.startswith(f"{project}/")}
     if not names:
         return ()

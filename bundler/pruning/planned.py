@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from bundler.core.digest import Digest
-from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.given_repositories import check_below
 from bundler.core.inventory_table import Table
@@ -24,7 +24,7 @@ from bundler.pruning.receipts import Imports, read_imports
 from bundler.pruning.request import PlannedPrune, PruneRequest
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.opened import Stores
-from bundler.texts import text
+from bundler.texts import some, text
 from bundler.transfer import ask_each
 from bundler.transports.parsing import parse_target
 
@@ -53,7 +53,13 @@ def plan_prune(request: PruneRequest, run: Run | None = None) -> PlannedPrune:
     if place is None:
         raise Misuse("this is not a registry", subject=request.place, hint="write HOST or HOST/PREFIX")
     check_place(request.output)
-    imports = read_imports(place.registry, request.receipts, request.trust, request.demand)
+    imports = read_imports(place.registry, request.receipts, request.trust, request.demand, now=request.now())
+    undated = [bundle.name for bundle in imports.bundles if not bundle.imported]
+    if undated:
+        words = text(
+            "bundles that stay, because this clock is wrong, or was wrong at their import: {names}", names=some(undated)
+        )
+        run.listener(Noticed(words))
     unfinished = read_unfinished(place.registry)
     leftovers: dict[str, set[Digest]] = {}
     for repository, digest in leftovers_of(unfinished):

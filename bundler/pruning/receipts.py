@@ -36,7 +36,7 @@ class Imports:
     receipts: int
 
 
-def read_imports(registry: str, given: Sequence[Path], trust: Sequence[Path], demand: Demand) -> Imports:
+def read_imports(registry: str, given: Sequence[Path], trust: Sequence[Path], demand: Demand, *, now: str) -> Imports:
     """Reads all receipts of imports into a registry.
 
     Args:
@@ -44,6 +44,7 @@ def read_imports(registry: str, given: Sequence[Path], trust: Sequence[Path], de
         given: Receipts, or folders of them; those in the state folder of this user are read always.
         trust: The keys for the given receipts.
         demand: The signature that these must have.
+        now: The time, UTC, ISO 8601.
 
     Raises:
         Misuse: A given path does not exist.
@@ -52,7 +53,7 @@ def read_imports(registry: str, given: Sequence[Path], trust: Sequence[Path], de
     """
     known: dict[Digest, Digests] = {}
     read = (*_own_receipts(), *_given_receipts(given, trust, demand))
-    found = [each for receipt in read if (each := imported_bundle(receipt(), registry, known)) is not None]
+    found = [each for receipt in read if (each := imported_bundle(receipt(), registry, known, now)) is not None]
     return Imports(joined(found), len(found))
 
 

@@ -12,6 +12,7 @@ from bundler.core.document_head import PRUNE_RECEIPT, RECEIPT, document_of
 from bundler.core.events import Listener, Noticed, nobody
 from bundler.core.frozen import frozen
 from bundler.core.location import Target, place_of
+from bundler.core.moments import is_plausible, shown
 from bundler.core.receipt import parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.receipt_summary import ReceiptState, ReceiptSummary, summary_of
@@ -20,6 +21,7 @@ from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.importing.receipt_file import earlier_folders
 from bundler.importing.receipt_heads import may_be_receipt
 from bundler.standing.receipts import FINISHED, Receipts
+from bundler.system import clock
 from bundler.system.files import is_own
 from bundler.system.places import prunes_folder
 from bundler.system.request_fields import Request
@@ -116,7 +118,7 @@ def last_receipt(
         listener: Receives remarks about files that are left out.
 
     Raises:
-        Misuse: There is none, or the target is no registry.
+        Misuse: There is none, a clock was wrong, or the target is no registry.
         Damaged: A file that may be a newer receipt cannot be used.
         LocalStorage: Another user may have written the file.
     """
@@ -130,6 +132,13 @@ def last_receipt(
             subject=place or str(earlier_folders(None)[0] if earlier_folders(None) else "-"),
             hint="give the receipt: bundler undo RECEIPT",
         )
+    for each in listed.receipts:
+        if each.summary.has_changed(place) and not is_plausible(shown(each.summary.time), clock.now()):
+            raise Misuse(
+                "a clock was wrong, at this run or now: nobody can tell which run was the last one",
+                subject=str(each.path),
+                hint="see the receipts with bundler receipt list, and give one: bundler undo RECEIPT",
+            )
     for each in listed.receipts[: listed.receipts.index(found)]:
         if each.summary.is_about(place):
             passed = (

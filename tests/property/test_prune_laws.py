@@ -33,7 +33,9 @@ def blob(number: int) -> HeldBlob:
 
 
 def bundles_of(receipts: Iterable[Receipt]) -> tuple[ImportedBundle, ...]:
-    return joined(each for receipt in receipts if (each := imported_bundle(receipt, HOST, {})) is not None)
+    return joined(
+        each for receipt in receipts if (each := imported_bundle(receipt, HOST, {}, "2026-11-30T00:00:00Z")) is not None
+    )
 
 
 @dataclass

@@ -260,6 +260,19 @@ def test_a_last_receipt_that_is_doubtful_is_not_acted_on(here, bring, keys, tmp_
     assert here("undo").code == 2
 
 
+@pytest.mark.parametrize("clock", ["2000-01-01T00:00:00Z", "2099-01-01T00:00:00Z"])
+def test_nobody_guesses_the_last_run_if_a_clock_was_wrong(here, bring, new_registry, clock):
+    registry = new_registry()
+    bring(1, "--to", registry.host)
+    wrong = bring(2, "--to", registry.host)
+    at(wrong, clock)
+    before = latest(registry)
+    ran = here("undo", "--last", "--yes", "--insecure-no-signature")
+    assert (ran.code, str(wrong) in ran.err, latest(registry) == before) == (2, True, True), ran.err
+    assert here("undo", wrong, "--insecure-no-signature").code == 3  # the registry cannot remove the new tag
+    assert latest(registry) != before
+
+
 def test_an_image_is_found_in_receipts_and_bundles_newest_first(here, bring, keys, new_registry, state, tmp_path):
     registry = new_registry()
     first = bring(1, "--to", f"{registry.host}/one", "--receipt-key", keys[0])

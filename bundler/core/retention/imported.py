@@ -7,6 +7,7 @@ from dataclasses import field, replace
 
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
+from bundler.core.moments import is_plausible
 from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.reference import Reference, one_spelling
@@ -26,7 +27,7 @@ class ImportedBundle:
         id: The id of the bundle.
         name: Its name.
         kind: The channel of the bundle, or its name without the number at the end: such bundles follow each other.
-        imported: The time at which its last import began, UTC, ISO 8601.
+        imported: The time at which its last import began, UTC, ISO 8601; empty if the clock was wrong at each of them.
         tags: The digests that its imports gave to the tags of each repository.
         untagged: The digests of its images without a tag in each repository.
         lacking: The images that no import brought.
@@ -64,13 +65,14 @@ class KeptBundles:
     old: tuple[ImportedBundle, ...] = ()
 
 
-def imported_bundle(receipt: Receipt, registry: str, known: dict[Digest, Digests]) -> ImportedBundle | None:
+def imported_bundle(receipt: Receipt, registry: str, known: dict[Digest, Digests], now: str) -> ImportedBundle | None:
     """The content that one import brought to a registry; None if it brought none.
 
     Args:
         receipt: The receipt of the import.
         registry: The host of the registry.
         known: The digests of other receipts, so that equal ones are one object: months of receipts repeat them.
+        now: The time, UTC, ISO 8601.
     """
     tags: dict[str, dict[str, Digests]] = {}
     untagged: dict[str, Digests] = {}
@@ -87,7 +89,8 @@ def imported_bundle(receipt: Receipt, registry: str, known: dict[Digest, Digests
             lacking.add((name.repository, name.tag or image.digest))
     if not tags and not untagged:
         return None
-    found = receipt.bundle_id, receipt.bundle_name, kind_of(receipt), receipt.started
+    imported = receipt.started if is_plausible(receipt.started, now) else ""
+    found = receipt.bundle_id, receipt.bundle_name, kind_of(receipt), imported
     return ImportedBundle(*found, tags=tags, untagged=untagged, lacking=frozenset(lacking))
 
 
@@ -104,7 +107,7 @@ def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mappin
 
     A bundle counts if all its images arrived, and one of its tags has its image or that of a newer bundle: an import
     that failed or was undone must not push out one that works. Every bundle that is newer than the last one that counts
-    stays too.
+    stays too. So does one that was imported with a wrong clock: it may be the newest one.
 
     Args:
         bundles: The bundles, newest first.
@@ -117,11 +120,11 @@ def kept_bundles(bundles: Iterable[ImportedBundle], number: int, present: Mappin
     followed: set[Place] = set()  # the tags that have the image of a bundle, which may have come with an older one too
     for bundle in bundles:
         followed.update(place for place, digests in _tags_of(bundle) if present.get(place) in digests)
-        if counted.get(bundle.kind, 0) >= number:
+        if bundle.imported and counted.get(bundle.kind, 0) >= number:
             old.append(bundle)
             continue
         kept.append(bundle)
-        if not bundle.lacking and _is_there(bundle, followed):
+        if bundle.imported and not bundle.lacking and _is_there(bundle, followed):
             counted[bundle.kind] = counted.get(bundle.kind, 0) + 1
     return KeptBundles(tuple(kept), tuple(old))
 

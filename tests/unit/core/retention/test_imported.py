@@ -11,6 +11,7 @@ from tests.support.tables import each_case
 from tests.unit.values import digest
 
 HOST = "registry.internal:5000"
+NOW = "2026-11-30T00:00:00Z"
 
 
 def receipt(name: str, day: int, *images: tuple[str, str, str], host: str = HOST) -> Receipt:
@@ -24,7 +25,7 @@ def receipt(name: str, day: int, *images: tuple[str, str, str], host: str = HOST
 
 
 def bundles(*receipts: Receipt) -> tuple[ImportedBundle, ...]:
-    return joined(each for one in receipts if (each := imported_bundle(one, HOST, {})))
+    return joined(each for one in receipts if (each := imported_bundle(one, HOST, {}, NOW)))
 
 
 @each_case(
@@ -44,9 +45,11 @@ def test_bundles_whose_names_differ_in_the_number_at_the_end_are_of_one_kind(nam
 
 def test_another_spelling_of_the_registry_is_the_same_one() -> None:
     for host, is_same in (("Registry.Internal:5000", True), ("registry.internal", False)):
-        found = imported_bundle(receipt("platform-1", 1, ("a:1", "a", "pushed"), host=host), HOST, {})
+        found = imported_bundle(receipt("platform-1", 1, ("a:1", "a", "pushed"), host=host), HOST, {}, NOW)
         assert (found is not None) is is_same
-    port = imported_bundle(receipt("platform-1", 1, ("a:1", "a", "pushed"), host="r.internal:443"), "r.internal", {})
+    port = imported_bundle(
+        receipt("platform-1", 1, ("a:1", "a", "pushed"), host="r.internal:443"), "r.internal", {}, NOW
+    )
     assert port is not None
 
 
@@ -73,6 +76,18 @@ def test_an_import_that_failed_or_was_undone_pushes_none_out() -> None:
     found = kept_bundles(bundles(good, failed, undone), 1, {("a", "1"): digest("good")})
     assert [each.name for each in found.kept] == ["platform-3", "platform-2", "platform-1"]
     assert found.old == ()
+
+
+@each_case("clock", ["1970-01-01T00:05:00Z", "2000-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "soon"])
+def test_a_bundle_that_was_imported_with_a_wrong_clock_stays_and_pushes_none_out(clock: str) -> None:
+    one, two, three = (receipt(f"platform-{n}", n, (f"a:{n}", f"p{n}", "pushed")) for n in (1, 2, 3))
+    found = bundles(one, two, replace(three, started=clock))
+    present = {("a", str(n)): digest(f"p{n}") for n in (1, 2, 3)}
+    chosen = kept_bundles(found, 1, present)
+    assert [bundle.name for bundle in chosen.kept] == ["platform-2", "platform-3"]
+    assert [bundle.name for bundle in chosen.old] == ["platform-1"]
+    (again,) = bundles(replace(three, started=clock), three)
+    assert again.imported == three.started
 
 
 def test_bundles_whose_tags_all_moved_on_to_newer_ones_count() -> None:
