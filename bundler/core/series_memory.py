@@ -16,9 +16,11 @@ from bundler.core.bundle_name import BUNDLE_NAME
 from bundler.core.frozen import frozen
 from bundler.core.json_fields import size, text
 from bundler.core.limits import CHANNEL_JUMP
+from bundler.core.location import REGISTRY
 from bundler.core.manifest.series import Series
 from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, ReceiptTarget
+from bundler.core.reference import one_spelling
 from bundler.errors import BundlerError, Damaged
 
 DOCUMENT = "bundler.accepted/1"
@@ -136,7 +138,7 @@ def memory_by_receipts(
     """
     accepted: Accepted | None = None
     started: Accepted | None = None
-    targets = frozenset((target, spelling))
+    targets = frozenset((target, spelling)) - {None}
     # Only these facts are kept: all receipts together may be large.
     for this, is_complete in sorted(_imports(receipts, channel, targets), key=_order):
         accepted, started = (this, this) if is_complete else (accepted, this)
@@ -153,8 +155,14 @@ def _imports(
             continue
         this = Accepted(series.sequence, receipt.bundle_id, receipt.bundle_name, receipt.finished)
         for found in receipt.targets:
-            if found.target in targets:
+            if found.target in targets or _identity(found) in targets:
                 yield this, _is_complete(receipt, found)
+
+
+def _identity(found: ReceiptTarget) -> str | None:
+    """The identity of a registry, which has many spellings; None for another target."""
+    registry, slash, prefix = found.target.partition("/")
+    return f"{one_spelling(registry)}{slash}{prefix}" if found.kind == REGISTRY else None
 
 
 def _order(found: tuple[Accepted, bool]) -> tuple[str, int]:

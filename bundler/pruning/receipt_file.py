@@ -12,12 +12,14 @@ from pathlib import Path
 from bundler.bundle.signing import PrivateKey
 from bundler.core.limits import RECEIPT_BYTES
 from bundler.core.receipt_attachments import UNFINISHED
+from bundler.core.reference import one_spelling
 from bundler.core.retention.receipt import PruneReceipt
 from bundler.errors import LocalStorage, Misuse
 from bundler.keys.signed_files import check_writable, refuse_taken, write_signed
 from bundler.system import places
 from bundler.system.durable_files import place_durably
 from bundler.system.lock import Lock
+from bundler.system.ownership import make_folder
 from bundler.texts import text
 
 
@@ -36,7 +38,7 @@ def check_place(path: Path | None) -> None:
         check_writable(path)
     folder = _folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder, prefix=".bundler-"):
             pass
     except OSError as error:
@@ -50,7 +52,7 @@ def only_prune_of(registry: str) -> Iterator[None]:
     Raises:
         Unavailable: Another one is running.
     """
-    lock = Lock(_folder() / f"{hashlib.sha256(registry.encode()).hexdigest()[:16]}.lock")
+    lock = Lock(_folder() / f"{hashlib.sha256(one_spelling(registry).encode()).hexdigest()[:16]}.lock")
     lock.take(registry)
     try:
         yield

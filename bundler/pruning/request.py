@@ -26,7 +26,7 @@ from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import Demand
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.system.clock import creation_time
+from bundler.system import clock
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import Request
 
@@ -63,7 +63,7 @@ class PruneRequest(Request):
     network: NetworkOptions = DEFAULT_NETWORK
     operator: str = field(default_factory=operator)
     host: str = field(default_factory=host)
-    now: Callable[[], str] = creation_time
+    now: Callable[[], str] = clock.now
 
 
 @frozen

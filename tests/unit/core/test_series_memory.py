@@ -122,6 +122,13 @@ def test_s27_receipts_give_the_memory_back():
     assert found.started == found.accepted
 
 
+def test_an_import_by_another_spelling_of_the_registry_counts():
+    found = memory_by_receipts(
+        [taken(2, B, "09", target=f"{REGISTRY.upper()}:0443")], channel="monthly", target=REGISTRY
+    )
+    assert found.accepted.sequence == 2
+
+
 def test_the_newest_receipt_counts_because_a_user_may_have_gone_back():
     found = memory_by_receipts([taken(1, A, "10"), taken(2, B, "09")], channel="monthly", target=REGISTRY)
     assert (found.accepted.sequence, found.started.sequence) == (1, 1)
