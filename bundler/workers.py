@@ -207,10 +207,14 @@ class BackgroundPool:
         with self._changed:
             while self._unfinished >= self._count:
                 self._changed.wait()
+            if len(self._threads) <= self._unfinished:
+                try:
+                    self._threads.append(BackgroundThread(self._serve, name=self._name))
+                except LocalStorage:
+                    if not self._threads:
+                        raise  # the work does not count as given, or `give` would wait for it for ever
             self._unfinished += 1
             self._given.append(work)
-            if len(self._threads) < self._unfinished:
-                self._threads.append(BackgroundThread(self._serve, name=self._name))
             self._changed.notify_all()
 
     def close(self) -> None:

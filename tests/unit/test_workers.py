@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-from bundler.errors import BundlerError, Damaged, Interrupted, Refused
+from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused
 from bundler.workers import (
     BackgroundHash,
+    BackgroundPool,
     BackgroundThread,
     Cancellation,
     Channel,
@@ -22,6 +23,8 @@ from bundler.workers import (
     pour,
     run_all,
 )
+from tests.support.errors import raises
+from tests.support.watching import within
 
 PATIENCE_SECONDS = 60
 """How long a thread waits for another before the test is given up; a sound run never waits."""
@@ -538,3 +541,26 @@ def test_pouring_for_nobody_reads_no_more_than_it_must_and_closes() -> None:
     log: list[str] = []
     assert pour(counted(PIECES, log), []) == Poured((), None)
     assert log[-1] == "closed"
+
+
+def test_a_pool_without_threads_takes_no_work_and_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, done = BackgroundPool(2, name="pool"), threading.Semaphore(0)
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with within(30):
+        with monkeypatch.context() as limited:
+            limited.setattr(threading.Thread, "start", start)
+            for _ in range(4):
+                with raises(LocalStorage):
+                    pool.give(done.release)
+        assert not done.acquire(blocking=False)
+        pool.give(done.release)
+        assert done.acquire(timeout=30)
+        with monkeypatch.context() as limited:  # one thread does the work of two
+            limited.setattr(threading.Thread, "start", start)
+            for _ in range(3):
+                pool.give(done.release)
+        pool.close()
+    assert all(done.acquire(blocking=False) for _ in range(3))
