@@ -6,7 +6,6 @@ import hashlib
 
 from bundler.bundle.s3.client import s3_client
 from bundler.bundle.s3.reading import read_object
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES
 from bundler.core.s3_path import S3Path
 from bundler.errors import Damaged
 
@@ -44,6 +43,6 @@ def has_content(path: S3Path, content: bytes) -> bool:
         Incomplete, Refused, Unavailable: It cannot be read.
     """
     try:
-        return read_object(path, max(len(content), BUNDLE_MANIFEST_BYTES)) == content
+        return read_object(path, len(content)) == content
     except Damaged:
         return False

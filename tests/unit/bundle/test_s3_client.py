@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bundler.bundle.s3 import client
+from bundler.bundle.s3 import client, writing
 from bundler.core.s3_path import S3Path
 from bundler.errors import Damaged, Misuse
 from bundler.system.bundle_paths import bundle_path, local
@@ -61,3 +61,10 @@ def test_a_list_without_an_end_is_refused(monkeypatch):
     for ask in (lying.objects_in, lying.uploads_below, lambda place: lying.parts(place, "1")):
         with raises(Damaged, subject=str(place)):
             ask(place)
+
+
+def test_no_more_of_an_object_is_read_than_is_compared(monkeypatch):
+    limits = []
+    monkeypatch.setattr(writing, "read_object", lambda path, limit_bytes: limits.append(limit_bytes) or b"other")
+    assert not writing.has_content(S3Path.parse("s3://abc/README.txt"), b"1234567")
+    assert limits == [7]
