@@ -129,7 +129,10 @@ class S3Partial:
         self._log.read()
         for file, upload in self._log.uploads():
             client.abort(self.final_path / file, upload)
-        for path in self._own_objects(client):
+        paths = self._own_objects(client)
+        if any(path.name == roles.SUMS.file for path in paths):  # another machine has sealed it just now
+            raise finished_already(self.final_path)
+        for path in paths:
             client.delete(path)
         self._journal_file.remove()
         self._log.remove()
@@ -217,11 +220,7 @@ class S3Partial:
         if facts is not None:
             is_ours = logged.upload is not None and logged.etag in (None, facts.etag)
             if not is_ours or facts.size_bytes != chunk.size_bytes:
-                raise Misuse(
-                    "there is an object that this export did not write",
-                    subject=str(path),
-                    hint="find out who writes there; start again with --restart, or choose another --name",
-                )
+                raise _not_ours(path)
             if logged.etag is None:  # the run ended after S3 had made the object
                 self._log.note_object(chunk.file, facts.etag)
         elif logged.etag is not None:
@@ -356,26 +355,38 @@ class StartedS3:
         """Writes a small file, and reads it back; returns its SHA-256 in hex.
 
         One that an earlier run of this export wrote may have other bytes, for example of an older version of bundler:
-        it is removed first.
+        it is removed first. The file of another writer is not: it may belong to a bundle that is sealed now.
 
         Raises:
             Damaged: S3 returns other bytes.
-            Misuse: Another writer has sealed the bundle.
+            Misuse: Another writer writes here, or has sealed the bundle.
         """
         content, path = b"".join(pieces), self.path / name
         sha256 = hashlib.sha256(content)
-        client = self._sending.client
+        client, log = self._sending.client, self._sending.log
         try:
-            client.put(path, content, sha256.digest())
+            etag = client.put(path, content, sha256.digest())
         except ObjectChanged as error:
             if has_content(path, content):
                 return sha256.hexdigest()
-            if is_seal:
+            if is_seal or self._place.is_finished:
                 raise finished_already(self.path) from error
+            found = client.facts(path)
+            if found is not None and found.etag != log.of(name).etag:
+                raise _not_ours(path) from error
             client.delete(path)
-            client.put(path, content, sha256.digest())
+            etag = client.put(path, content, sha256.digest())
+        log.note_object(name, etag)
         check_content(path, content)
         return sha256.hexdigest()
+
+
+def _not_ours(path: S3Path) -> Misuse:
+    return Misuse(
+        "there is an object that this export did not write",
+        subject=str(path),
+        hint="find out who writes there; start again with --restart, or choose another --name",
+    )
 
 
 def _stranger(path: S3Path) -> Misuse:

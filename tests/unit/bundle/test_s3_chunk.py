@@ -63,6 +63,7 @@ class MemoryS3:
         if path in self.objects:
             raise ObjectChanged("taken")
         self.objects[path] = content
+        return hashlib.md5(content).hexdigest()
 
     def begin_upload(self, path):
         self.begun += 1
@@ -344,6 +345,47 @@ def test_the_object_of_another_writer_is_neither_overwritten_nor_removed(s3, tmp
         with raises(Misuse):
             Making(tmp_path / "a new one")
         s3.objects.clear()
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_of_two_exports_of_one_list_the_later_one_takes_nothing_away(s3, tmp_path, is_sealed):
+    """Their chunks have the same bytes, so both come to the small files, in which the time differs."""
+    first, second = Making(tmp_path / "first"), Making(tmp_path / "second")
+    first.put_all()
+    second.put_all()
+    first.seal()
+    s3.objects[PLACE / "test" / "bundle.json"] = b"{} of another time"
+    if not is_sealed:
+        del s3.objects[PLACE / "test" / "SHA256SUMS"]
+    before = dict(s3.objects)
+    with raises(Misuse):
+        second.seal()
+    second.close()
+    assert s3.objects == before
+
+
+def test_a_small_file_of_an_earlier_run_is_written_again(s3, tmp_path):
+    run = Making(tmp_path)
+    run.put_all()
+    run.started._write("README.txt", [b"of an older version"])
+    run.close()
+    again = Making(tmp_path)
+    again.put_all()
+    again.seal()
+    readme = s3.objects[PLACE / "test" / "README.txt"]
+    assert readme != b"of an older version"
+    assert hashlib.sha256(readme).hexdigest() in s3.objects[PLACE / "test" / "SHA256SUMS"].decode()
+
+
+def test_restart_leaves_a_bundle_that_another_machine_has_sealed_just_now(s3, tmp_path, monkeypatch):
+    run = Making(tmp_path / "first")
+    run.put_all()
+    run.seal()
+    before = dict(s3.objects)
+    monkeypatch.setattr(S3Partial, "is_finished", False)  # it was not, a moment ago
+    with raises(Misuse):
+        S3Partial(PLACE, "test", state=tmp_path).discard()
+    assert s3.objects == before
 
 
 def test_an_answer_that_got_lost_after_s3_made_the_object_does_no_harm(s3, tmp_path):
