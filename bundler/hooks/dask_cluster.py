@@ -10,11 +10,13 @@ with the certificates of Dask's configuration.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import field
 from queue import Empty, SimpleQueue
@@ -36,6 +38,7 @@ Result = TypeVar("Result")
 
 _CONNECT_SECONDS = 30
 _POLL_SECONDS = 0.5
+_RESULT_SECONDS = 30
 _NEWS_SECONDS = 0.2
 _REASON_CHARACTERS = 300
 _DESERTED = text("the scheduler or its workers are gone")
@@ -190,13 +193,21 @@ class Cluster:
 
 
 def _ended(future: Future[Any], task: Task[Result]) -> Done[Result]:
-    """The end of a task, by the state of its future. An error is a bug on the worker, or its death in Dask's words."""
-    if future.status == "finished":
-        result, reason = future.result()
-        return Done(task, result, reason)
-    if future.status == "error":
-        error = future.exception()
-        return Done(task, reason=f"{type(error).__name__}: {error}"[:_REASON_CHARACTERS])
+    """The end of a task, by the state of its future. An error is a bug on the worker, or its death in Dask's words.
+
+    The result stays on the worker until it is fetched. If that worker is gone, Dask waits for others without an end.
+    """
+    from distributed import KilledWorker
+
+    try:
+        if future.status == "finished":
+            result, reason = future.result(timeout=_RESULT_SECONDS)
+            return Done(task, result, reason)
+        if future.status == "error":
+            error = future.exception(timeout=_RESULT_SECONDS)
+            return Done(task, reason=f"{type(error).__name__}: {error}"[:_REASON_CHARACTERS])
+    except (OSError, asyncio.TimeoutError, CancelledError, KilledWorker):
+        pass  # this host sends what the task may have sent: nothing is sent twice
     return Done(task, reason=str(_DESERTED))
 
 

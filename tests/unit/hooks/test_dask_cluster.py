@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import CancelledError
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from bundler.core.events import ImagesDone, Moved, Noticed, Retrying
+from bundler.hooks import dask_cluster
 from bundler.hooks.dask_cluster import Done, Heard, Task, performed
 
 
@@ -60,3 +66,17 @@ def test_another_version_does_nothing_and_says_so():
 
 def test_what_dask_prints_of_a_task_has_no_request():
     assert repr(task(7, request="s3cret")) == "shard 7"
+
+
+@pytest.mark.parametrize("error", [asyncio.TimeoutError(), CancelledError(), OSError("gone")])
+@pytest.mark.parametrize("state", ["finished", "error"])
+def test_a_result_that_is_gone_with_its_worker_is_not_waited_for(state: str, error: Exception):
+    """Dask waits for it without an end, if no time is given."""
+
+    def fetch(*, timeout: float) -> Any:
+        assert timeout > 0
+        raise error
+
+    future = SimpleNamespace(status=state, result=fetch, exception=fetch)
+    done = dask_cluster._ended(future, task())
+    assert (done.result, done.reason) == (None, "the scheduler or its workers are gone")
