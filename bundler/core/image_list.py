@@ -25,7 +25,7 @@ from bundler.core.location import Container, Location
 from bundler.core.name_patterns import tag_pattern
 from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
-from bundler.core.reference import Reference, is_registry, names_registry
+from bundler.core.reference import DEFAULT_REGISTRY, Reference, is_registry, names_registry, with_one_hub
 from bundler.core.several import located, together
 from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, YamlDocument
 from bundler.core.tag_choice import BY_CREATED, BY_VERSION, TagChoice, read_since
@@ -401,7 +401,8 @@ class _YamlList:
         attachments = self._attachments(fields.get("attachments"))
         if len(self.errors) > before:
             return None
-        if registry in ("docker.io", "index.docker.io") and "/" not in repository:
+        registry = with_one_hub(registry)
+        if registry == DEFAULT_REGISTRY and "/" not in repository:
             repository = f"library/{repository}"
         return ManyImages(registry, repository, tags, platforms, self._yaml.where(node), attachments)
 

@@ -25,6 +25,8 @@ DEFAULT_REGISTRY = "docker.io"
 DOCKER_HUB = "registry-1.docker.io"
 """The host of Docker Hub's API."""
 
+_HUB_NAMES = frozenset({DEFAULT_REGISTRY, "index.docker.io", DOCKER_HUB})
+
 DEFAULT_TAG = "latest"
 NAME_CHARACTERS = 255
 """The limit of distribution for registry and repository together."""
@@ -144,6 +146,11 @@ def one_spelling(registry: str) -> str:
     return host if port == _HTTPS else f"{host}:{port}"
 
 
+def with_one_hub(registry: str) -> str:
+    """``docker.io`` for every name and spelling of Docker Hub; any other registry as it is."""
+    return DEFAULT_REGISTRY if one_spelling(registry) in _HUB_NAMES else registry
+
+
 def is_repository(text: str) -> bool:
     """True if a text is a repository's path."""
     return bool(_REPOSITORY.fullmatch(text)) and len(text) <= NAME_CHARACTERS
@@ -236,8 +243,7 @@ def _split_name(name: str) -> tuple[str, str]:
         registry, repository = first, rest
     else:
         registry, repository = DEFAULT_REGISTRY, name
-    if registry in {"index.docker.io", "registry-1.docker.io"}:
-        registry = DEFAULT_REGISTRY
+    registry = with_one_hub(registry)
     if registry == DEFAULT_REGISTRY and repository and "/" not in repository:
         repository = f"library/{repository}"
     return registry, repository

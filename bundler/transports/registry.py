@@ -11,12 +11,12 @@ from bundler.core.location import REGISTRY, RegistryPlace
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSource
 from bundler.core.reference import (
-    DEFAULT_REGISTRY,
     Reference,
     is_registry,
     is_repository,
     names_registry,
     one_spelling,
+    with_one_hub,
     without_password,
 )
 from bundler.errors import Misuse
@@ -129,7 +129,7 @@ def registry_target(prefix: str, rest: str) -> RegistryTarget:
             if is_login or "@" in registry
             else text("write one of: {forms}", forms=target_forms()),
         )
-    return RegistryTarget(DEFAULT_REGISTRY if registry == "index.docker.io" else registry, path)
+    return RegistryTarget(with_one_hub(registry), path)
 
 
 def _image(prefix: str, rest: str) -> RegistryImage:

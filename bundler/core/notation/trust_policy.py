@@ -58,7 +58,7 @@ class Statement:
 
     Attributes:
         name: Its name.
-        scopes: The repositories that it is for, their hosts in lower case; or ``*``.
+        scopes: The repositories that it is for, their hosts in one spelling; or ``*``.
         level: ``strict``, ``permissive``, ``audit`` or ``skip``, as written.
         actions: For each check `ENFORCE`, `LOG` or `SKIP`, after the override.
         stores: The trust stores that have its roots.

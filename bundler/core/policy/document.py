@@ -101,7 +101,7 @@ class PolicyDocument:
 
     Attributes:
         default: The requirements of images for which no scope is given.
-        docker: The requirements by scope of the transport ``docker``, with hosts in lower case. Policies have other
+        docker: The requirements by scope of the transport ``docker``, with hosts in one spelling. Policies have other
             transports too; no image of a bundle has one of them.
     """
 
@@ -136,7 +136,7 @@ def _scopes(transport: str, field: Field) -> dict[str, tuple[Requirement, ...]]:
             raise requirements.invalid(text("not a valid scope: {fault}", fault=fault))
         key = scopes.folded(scope) if transport == scopes.DOCKER else scope
         if key in found:
-            raise requirements.invalid("two scopes differ only in the case of their hosts")
+            raise requirements.invalid("two scopes differ only in the spelling of their hosts")
         found[key] = _requirements(requirements)
     return found
 

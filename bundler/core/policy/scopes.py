@@ -1,8 +1,8 @@
 """Scopes of containers-policy.json(5): which part of a policy applies to an image.
 
 The rules are those of containers/image, ``docker/policyconfiguration/naming.go``: the most specific scope decides, and
-scopes of fewer parts apply only if there is none. One rule is ours: hosts are compared in lower case, as DNS does, so
-that no image escapes its rule by the spelling of its host.
+scopes of fewer parts apply only if there is none. One rule is ours: hosts are compared in one spelling, so that no
+image escapes its rule by capitals or by the port of HTTPS.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from bundler.core.reference import Reference
+from bundler.core.reference import Reference, one_spelling
 from bundler.errors import Misuse
 from bundler.texts import text
 
@@ -60,9 +60,9 @@ def candidates(reference: Reference) -> Iterator[str]:
 
 
 def folded(scope: str) -> str:
-    """A scope, or the name of a repository, with its host in lower case."""
+    """A scope, or the name of a repository, with the one spelling of its host."""
     host, slash, path = scope.partition("/")
-    return host.lower() + slash + path
+    return one_spelling(host) + slash + path
 
 
 def fault_in(transport: str, scope: str) -> str | None:

@@ -22,6 +22,7 @@ D = digest("image")
         pytest.param("grafana/grafana", "docker.io/grafana/grafana:latest", id="an organisation"),
         pytest.param("docker.io/nginx", "docker.io/library/nginx:latest", id="docker.io without library"),
         pytest.param("index.docker.io/nginx", "docker.io/library/nginx:latest", id="the old name of Docker Hub"),
+        pytest.param("Registry-1.docker.io:443/nginx", "docker.io/library/nginx:latest", id="the API of Docker Hub"),
         pytest.param("registry-1.docker.io/a/b:1", "docker.io/a/b:1", id="the address of Docker Hub"),
         pytest.param("quay.io/a/b/c:v1", "quay.io/a/b/c:v1", id="a deep path"),
         pytest.param("quay.io/app", "quay.io/app:latest", id="one component elsewhere gets no library"),

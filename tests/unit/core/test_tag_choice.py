@@ -93,16 +93,18 @@ def many(text: str) -> list[ManyImages]:
 def test_entries_of_a_list() -> None:
     found = many(
         "platforms: [linux/amd64]\nimages:\n- {repository: r.io/team/*, tags: 1.*}\n- {repository: docker.io/nginx}\n"
+        "- {repository: Registry-1.docker.io/nginx}\n"
         "- repository: localhost:5000/a\n  platforms: []\n  attachments: none\n"
         "  tags: {match: [a, b], except: c, semver: ^1, newest: 3, by: created, since: 2026-11-01}\n"
     )
     assert [str(each) for each in found] == [
         "r.io/team/* (match 1.*)",
         "docker.io/library/nginx (all tags)",
+        "docker.io/library/nginx (all tags)",
         "localhost:5000/a (match a b, except c, semver ^1, newest 3 by created, since 2026-11-01T00:00:00Z)",
     ]
-    assert [each.is_pattern for each in found] == [True, False, False]
-    assert [len(each.platforms) for each in found] == [1, 1, 0]
+    assert [each.is_pattern for each in found] == [True, False, False, False]
+    assert [len(each.platforms) for each in found] == [1, 1, 1, 0]
     assert found[1].where == "l.yaml:4"
 
 

@@ -58,6 +58,7 @@ def test_an_image_is_found_where_its_transport_says(text: str, location: Locatio
         pytest.param("host:5000/a/b", RegistryTarget("host:5000", "a/b"), id="a host and a prefix"),
         pytest.param("docker://host/a/", RegistryTarget("host", "a"), id="a slash at the end"),
         pytest.param("index.docker.io/team", RegistryTarget("docker.io", "team"), id="the old name of Docker Hub"),
+        pytest.param("registry-1.docker.io/team", RegistryTarget("docker.io", "team"), id="the API of Docker Hub"),
         pytest.param("oci:/srv/layout", LayoutTarget("/srv/layout"), id="a layout"),
         pytest.param("oci-archive:out.tar", ArchiveTarget("out.tar"), id="an archive"),
         pytest.param("docker-daemon:", DaemonTarget(), id="the daemon"),

@@ -69,6 +69,24 @@ def test_the_case_of_a_host_changes_no_rule(scope):
     assert scope_of({"a.example:5000/b:tag": "rule"}, Reference.parse("a.example:5000/b:Tag")) is None
 
 
+@each_case(
+    "scope, names",
+    [
+        ("a.example", ["a.example:443/b:1", "A.Example:0443/b:1"]),
+        ("a.example:443/b", ["a.example/b:1"]),
+        ("*.example", ["a.EXAMPLE:443/b:1"]),
+        ("[0:0::1]:5000", ["[::1]:05000/b:1"]),
+        (
+            "docker.io/library",
+            ["b:1", "Docker.io:443/b:1", "registry-1.docker.io:443/library/b:1", "INDEX.docker.io/b:1"],
+        ),
+    ],
+)
+def test_no_image_escapes_its_scope_by_the_spelling_of_its_host(scope, names):
+    for name in names:
+        assert scope_of({folded(scope): "rule", "": "other"}, Reference.parse(name)) == folded(scope), name
+
+
 IMAGE = "registry.example.com/team/app"
 EXACT, DEFAULT, REPOSITORY = MatchExact(), MatchRepoDigestOrExact(), MatchRepository()
 REMAP = RemapIdentity("mirror.internal:5000/vendor", "vendor.example.com")
