@@ -18,6 +18,7 @@ from bundler.core.json_fields import size, text
 from bundler.core.limits import CHANNEL_JUMP
 from bundler.core.location import REGISTRY
 from bundler.core.manifest.series import Series
+from bundler.core.moments import is_plausible
 from bundler.core.patterns import lazy_pattern
 from bundler.core.receipt import Receipt, ReceiptTarget
 from bundler.core.reference import one_spelling
@@ -165,9 +166,13 @@ def _identity(found: ReceiptTarget) -> str | None:
     return f"{one_spelling(registry)}{slash}{prefix}" if found.kind == REGISTRY else None
 
 
-def _order(found: tuple[Accepted, bool]) -> tuple[str, int]:
-    """By time; of two in one second the higher number is the later one, so that no older bundle is accepted."""
-    return found[0].time, found[0].sequence
+def _order(found: tuple[Accepted, bool]) -> tuple[bool, str, int]:
+    """By time; of two in one second the higher number is the later one, so that no older bundle is accepted.
+
+    A clock that starts in 1970 or 2000 shows that its machine lost power: then the import may be the last one.
+    """
+    time = found[0].time
+    return not is_plausible(time, now=time), time, found[0].sequence
 
 
 def judge(series: Series, bundle_id: str, memory: Memory | None, *, target: str) -> Judgement:

@@ -109,9 +109,13 @@ def test_a_damaged_memory_is_refused_and_is_never_empty(content):
 def taken(sequence: int, bundle_id: str, hour: str, *outcomes: str, **more: Any) -> Any:
     return receipt(
         *(image(f"app:{number}", outcome) for number, outcome in enumerate(outcomes or ("pushed",))),
-        started=f"2026-11-29T{hour}:00:00Z",
-        finished=f"2026-11-29T{hour}:30:00Z",
-        **{"bundle_id": bundle_id, "series": ReceiptSeries("monthly", sequence), **more},
+        **{
+            "started": f"2026-11-29T{hour}:00:00Z",
+            "finished": f"2026-11-29T{hour}:30:00Z",
+            "bundle_id": bundle_id,
+            "series": ReceiptSeries("monthly", sequence),
+            **more,
+        },
     )
 
 
@@ -132,6 +136,12 @@ def test_an_import_by_another_spelling_of_the_registry_counts():
 def test_the_newest_receipt_counts_because_a_user_may_have_gone_back():
     found = memory_by_receipts([taken(1, A, "10"), taken(2, B, "09")], channel="monthly", target=REGISTRY)
     assert (found.accepted.sequence, found.started.sequence) == (1, 1)
+
+
+def test_an_import_with_the_clock_of_a_machine_without_battery_may_be_the_last_one():
+    reset = taken(2, B, "10", started="2000-01-01T00:00:00Z", finished="2000-01-01T00:09:00Z")
+    found = memory_by_receipts([reset, taken(1, A, "09")], channel="monthly", target=REGISTRY)
+    assert found.accepted.sequence == 2
 
 
 @each_case("outcome", ["failed", "unfinished", "not tried", "held back"])
