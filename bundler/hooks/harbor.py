@@ -12,7 +12,7 @@ from functools import partial
 from urllib.parse import quote
 
 from bundler.core.patterns import lazy_pattern
-from bundler.core.reference import Reference
+from bundler.core.reference import Reference, one_spelling
 from bundler.errors import Refused
 from bundler.hooks.jobs import Job, Order, PreheatHook, State, failed_job
 from bundler.hooks.service import JsonService, unexpected
@@ -34,7 +34,7 @@ class HarborPreheat:
 
     def __init__(self, url: str, network: NetworkOptions, run: Run) -> None:
         """Sends nothing yet. The login is that of the registry of the same host."""
-        self._names = Origin.of(url).names
+        self._names = frozenset(map(one_spelling, Origin.of(url).names))
         host = Origin.of(url).name
         login = Login(host, network.credentials.get(host)).find()
         headers = {"Authorization": basic(login)} if login and not login.identity_token else {}
@@ -46,7 +46,7 @@ class HarborPreheat:
         Raises:
             Refused: No image is in this Harbor.
         """
-        own = (image for image in images if image.registry in self._names)
+        own = (image for image in images if one_spelling(image.registry) in self._names)
         projects = sorted({image.repository.partition("/")[0] for image in own})
         if not projects:
             raise Refused("no image was imported into this Harbor", subject=min(self._names))
