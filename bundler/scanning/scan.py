@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bundler import __version__
 from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
+from bundler.core.frozen import frozen
 from bundler.core.moments import seconds_of
-from bundler.core.scan import ScanRecord
+from bundler.core.scan import Contents, Engine, Scan, ScanRecord
 from bundler.core.several import together
 from bundler.errors import BundlerError, Misuse
 from bundler.keys.open_bundle import open_series
@@ -60,6 +62,29 @@ def scan(request: ScanRequest, run: Run | None = None) -> ScanResult:
     check_results(request)
     engines = engines_of(request)
     created = request.now()
+    judged = _judged(_scanned(request, engines, run), request, created)
+    written = _written(replace(judged, key_id=key.id if key else None), there, key)
+    write_results(written, request)
+    return written
+
+
+@frozen
+class _Scanned:
+    """A bundle that all scanners have seen.
+
+    Attributes:
+        contents: The objects of the bundle.
+        scans: The verdicts, one scan for each scanner, by its name.
+        kept: The number of verdicts that were taken from earlier scans.
+    """
+
+    contents: Contents
+    scans: tuple[Scan, ...]
+    kept: int
+
+
+def _scanned(request: ScanRequest, engines: Sequence[Engine], run: Run) -> _Scanned:
+    """Sends the objects of the bundle through the scanners, one scanner after the other."""
     with open_series(
         request.paths,
         request.trust,
@@ -77,31 +102,33 @@ def scan(request: ScanRequest, run: Run | None = None) -> ScanResult:
     scans = tuple(sorted((each.scan for each in done), key=lambda scan: scan.scanner.name))
     if len({scan.scanner.name for scan in scans}) != len(scans):
         raise Misuse("two scanners have the same name", subject=", ".join(scan.scanner.name for scan in scans))
-    judged = judge_scans(scans, subjects.contents, request, seconds_of(created))
+    return _Scanned(subjects.contents, scans, sum(each.kept for each in done))
+
+
+def _judged(scanned: _Scanned, request: ScanRequest, created: str) -> ScanResult:
+    """The record of a scan, and the objects that have not passed. Nothing is written yet."""
+    judged = judge_scans(scanned.scans, scanned.contents, request, seconds_of(created))
     record = ScanRecord(
         tool=f"bundler {__version__}",
-        bundle_id=subjects.contents.bundle_id,
-        bundle_name=subjects.contents.bundle_name,
+        bundle_id=scanned.contents.bundle_id,
+        bundle_name=scanned.contents.bundle_name,
         created=created,
         operator=request.operator,
         host=request.host,
-        scans=scans,
+        scans=scanned.scans,
         waivers=judged.used,
     )
-    result = ScanResult(
+    return ScanResult(
         path=request.output,
         id="",
         record=record,
-        key_id=key.id if key else None,
+        key_id=None,
         refused=judged.refused,
-        names=subjects.contents.names,
-        kept=sum(each.kept for each in done),
+        names=scanned.contents.names,
+        kept=scanned.kept,
         expired=judged.expired,
         unused=judged.unused,
     )
-    written = _written(result, there, key)
-    write_results(written, request)
-    return written
 
 
 def _check_whole(bundle: Bundle) -> None:
