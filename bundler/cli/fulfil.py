@@ -46,8 +46,7 @@ def fulfil(
     output: str,
     sources: tuple[str, ...],
     signers: trust_options.SignerFlags,
-    key: str | None,
-    passphrase_file: str | None,
+    signing: secret_options.OnlyKeyFlags,
     scratch: str | None,
     network: network_options.NetworkFlags,
     dry_run: bool,
@@ -75,8 +74,8 @@ def fulfil(
         is_dry_run=dry_run,
         network=network.options_of_sources(),
         scratch=secret_options.scratch_folder(scratch),
-        key_path=Path(key) if key else None,
-        key_passphrases=lambda: secret_options.passphrases_of_key(passphrase_file),
+        key_path=signing.path(),
+        key_passphrases=signing.passphrases,
     )
     result = running.do(lambda run: bundler.fulfil(request, run))
     lines = need_report.folders(result) if showing.quiet else need_report.fulfil_lines(result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -39,8 +38,7 @@ bundler inventory oci:images -o images.json
 def inventory(
     place: str,
     output: str,
-    key: str | None,
-    secrets: secret_options.SecretFlags,
+    signing: secret_options.OnlyKeyFlags,
     repositories: tuple[str, ...],
     lists: tuple[str, ...],
     network: network_options.NetworkFlags,
@@ -57,13 +55,13 @@ def inventory(
     """
     from bundler.views import documents, inventory_report
 
-    secret_options.check_stdin(network, secrets)
+    secret_options.check_stdin(network, signing)
     registries = network_options.registries_of((bundler.parse_target(place),))
     request = bundler.InventoryRequest(
         place=place,
         output=Path(output),
-        key_path=Path(key) if key else None,
-        key_passphrases=partial(secret_options.passphrases_of_key, secrets.passphrase_file),
+        key_path=signing.path(),
+        key_passphrases=signing.passphrases,
         repositories=repositories,
         lists=lists,
         network=network.options(registries),

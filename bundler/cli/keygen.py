@@ -24,14 +24,12 @@ bundler keygen builder -d ~/keys --passphrase
 @click.option("--passphrase", is_flag=True, help="Ask for a passphrase, and encrypt the private key with it.")
 @secret_options.passphrase_file_option
 @run_options.brief_showing_options
-def keygen(
-    name: str, folder: str, passphrase: bool, secrets: secret_options.SecretFlags, showing: run_options.Showing
-) -> int:
+def keygen(name: str, folder: str, passphrase: bool, passphrase_file: str | None, showing: run_options.Showing) -> int:
     """Make a key pair to sign bundles with: NAME.key and NAME.pub."""
     from bundler.views import documents, report
 
-    file = secrets.passphrase_file
-    secret = secret_options.passphrase_of_key(file, is_new=True) if file or passphrase else None
+    is_asked = passphrase_file or passphrase
+    secret = secret_options.passphrase_of_key(passphrase_file, is_new=True) if is_asked else None
     pair = bundler.keygen(
         bundler.KeygenRequest(name, folder=Path(folder), passphrase=secret.encode() if secret else None)
     )

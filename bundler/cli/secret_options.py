@@ -123,6 +123,26 @@ class KeyFlags:
         return passphrases_of_key(self.key_passphrase_file, option="--key-passphrase-file")
 
 
+@frozen
+class OnlyKeyFlags:
+    """The flags for a private key that signs, of a command that asks for no other passphrase."""
+
+    passphrase_file: str | None
+    key: str | None = None
+
+    def secret_files(self) -> tuple[str | None, ...]:
+        """The file with the passphrase."""
+        return (self.passphrase_file,)
+
+    def path(self) -> Path | None:
+        """The file of the key."""
+        return Path(self.key) if self.key else None
+
+    def passphrases(self) -> Iterator[bytes]:
+        """The passphrases to try on it."""
+        return passphrases_of_key(self.passphrase_file)
+
+
 def check_stdin(*groups: HasSecrets) -> None:
     """Refuses flags that would all read standard input.
 
