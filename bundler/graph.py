@@ -75,7 +75,7 @@ def follow(
         Damaged: Something on the way is not what its descriptor says.
         BundlerError: As the source has it.
     """
-    return _Walk(platforms, source, read_blob, what).follow(root)
+    return _GraphReader(platforms, source, read_blob, what).follow(root)
 
 
 @frozen
@@ -101,7 +101,7 @@ class _Sparse(Refused):
     """The source does not have all that an index lists."""
 
 
-class _Walk:
+class _GraphReader:
     def __init__(self, platforms: tuple[Platform, ...], source: ManifestSource, read_blob: ReadBlob, what: str) -> None:
         self._platforms = platforms
         self._source = source

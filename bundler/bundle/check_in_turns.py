@@ -48,16 +48,16 @@ def check_in_turns(
         Interrupted: The user stopped it.
     """
     checker = checker_of(media.bundle, jobs=jobs, listener=listener, cancellation=cancellation)
-    turns = _Turns(media, checker, listener, cancellation)
+    check = _CheckOfMedia(media, checker, listener, cancellation)
     while True:
-        turns.check_what_is_here()
+        check.check_what_is_here()
         before_change()
-        turns.check_around()
-        if not media.bring_next(turns.lacking()):
-            return Checked(turns.findings(), media.state_at_end())
+        check.check_around()
+        if not media.bring_next(check.lacking()):
+            return Checked(check.findings(), media.state_at_end())
 
 
-class _Turns:
+class _CheckOfMedia:
     """The check of all media. For one thread, once."""
 
     def __init__(

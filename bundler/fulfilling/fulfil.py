@@ -26,8 +26,8 @@ from bundler.core.limits import SUMS_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
 from bundler.fulfilling.asked import Asked, ask
+from bundler.fulfilling.blob_sources import BlobSources
 from bundler.fulfilling.copied import copy_chunk, has_files, is_done, other_files, places_of
-from bundler.fulfilling.origins import Origins
 from bundler.fulfilling.request import COPY, SOURCES, THERE, FulfilledChunk, FulfilRequest, FulfilResult
 from bundler.fulfilling.supplement import check_key, make_supplement
 from bundler.run import Run, paces_of
@@ -258,7 +258,7 @@ def _write(asked: Asked, folder: StartedFolder, chunks: Sequence[FulfilledChunk]
     assert manifest is not None
     numbers = [each.number for each in chunks]
     stores = Stores(asked.request.network, paces_of(asked.run), listener=asked.run.listener)
-    origins = Origins(asked, manifest, stored_in(manifest, numbers), stores)
+    sources = BlobSources(asked, manifest, stored_in(manifest, numbers), stores)
 
     def passed(amount_bytes: int) -> None:
         del amount_bytes
@@ -270,14 +270,14 @@ def _write(asked: Asked, folder: StartedFolder, chunks: Sequence[FulfilledChunk]
         lanes = Lanes(count, has_holes)
         tars = BundleWriter.resuming(folder, manifest, passed, lanes, only=numbers)
         with closing(tars):
-            copies = (origins.copy(stored, tars) for stored in tars.stored())
+            copies = (sources.copy(stored, tars) for stored in tars.stored())
             copied = copy_blobs(copies, asked.run, ordered_workers=max(asked.run.jobs, SMALL_WORKERS))
             _refuse_failed(copied.failed, manifest, numbers)
             digests = tars.finish()
     else:
         archives = SevenZipWriter(folder, manifest, None, {}, only=numbers)
         with closing(archives):
-            groups = [[origins.copy(stored, group) for stored in group.stored] for group in archives.groups]
+            groups = [[sources.copy(stored, group) for stored in group.stored] for group in archives.groups]
             _refuse_failed(copy_wholes(groups, asked.run).failed, manifest, numbers)
             digests = archives.finish()
     _refuse_other_bytes(asked, folder, digests)

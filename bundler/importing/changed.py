@@ -81,19 +81,19 @@ def publish_in_turns(surveyed: Surveyed, tags: TagLog) -> Changed:
         surveyed: The legs after the survey.
         tags: Records the former digests of tags.
     """
-    turns, bundle = _Turns(surveyed, tags), surveyed.opened.bundle
+    work, bundle = _WorkOnMedia(surveyed, tags), surveyed.opened.bundle
     end: BundlerError | None = None
     try:
-        turns.work()
+        work.work()
     except (Exception, KeyboardInterrupt) as error:
         end = as_end(error)
-    lacking = turns.lacking
+    lacking = work.lacking
     bundle.turn_to(bundle.sealed, _media(surveyed.opened).state_at_end())
-    published = publish(Sent(surveyed.opened, turns.legs, end or ended(turns.legs)), tags)
-    return Changed(published, turns.findings, lacking)
+    published = publish(Sent(surveyed.opened, work.legs, end or ended(work.legs)), tags)
+    return Changed(published, work.findings, lacking)
 
 
-class _Turns:
+class _WorkOnMedia:
     """The work on all media. For one thread, once."""
 
     def __init__(self, surveyed: Surveyed, tags: TagLog) -> None:

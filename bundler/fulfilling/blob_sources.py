@@ -1,4 +1,4 @@
-"""The origin of each blob of the chunks that are made again: documents that are made here, or any place that has it.
+"""The source of each blob of the chunks that are made again: documents that are made here, or any place that has it.
 
 Blobs are fetched by digest, so a tag that moved in the meantime changes nothing. Some documents and layers were made by
 the export: the files of the layout, indexes for chosen platforms, manifests and layers of Docker daemons. They are made
@@ -101,8 +101,8 @@ class AnyOfMany(AnyOf):
         return self._first < len(self._places)
 
 
-class Origins:
-    """The origins of all blobs of some chunks."""
+class BlobSources:
+    """The sources of all blobs of some chunks."""
 
     def __init__(self, asked: Asked, manifest: BundleManifest, wanted: Sequence[Stored], stores: Stores) -> None:
         """Finds the places, and makes ready what must be read first.
