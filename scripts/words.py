@@ -2,8 +2,8 @@
 
 It prints each finding as FILE:LINE, with the word and what to write instead. Any finding is a failure.
 
-It reads names, comments, docstrings and other texts of Python files, the prose of Markdown pages (no code, in blocks or
-in backticks), and all of scripts and image lists. Of tests it reads the names only.
+It reads names, comments, docstrings and other texts of Python files, tests included; the prose of Markdown pages (no
+code, in blocks or in backticks); and all of scripts, image lists and configuration, whose comments are sentences.
 """
 
 from __future__ import annotations
@@ -39,6 +39,20 @@ INSTEAD = {
 }
 """The words to avoid, and words that say the same."""
 
+OLD_NAMES = {
+    "begunexport": "resume state",
+    "everyimage": "a verb that says what is done to each image",
+    "holes": "unreadable ranges",
+    "home": "staging location",
+    "origins": "blob index, or sources",
+    "readiness": "staging",
+    "shelves": "staging caches",
+    "turns": "write order",
+    "walk": "chunk verifier",
+    "way": "the noun of the field",
+}
+"""Names that things had once, and their terms now. No class has such a name; in sentences the words are free."""
+
 OPENERS = ("how", "that which", "what", "whatever", "where", "whether", "which", "who", "whoever")
 """The openings of a docstring, comment, paragraph or item that make a clause of what should be a sentence."""
 
@@ -51,34 +65,39 @@ _CLAUSE = re.compile(rf"(?<=[.:!?]\s)\s*(?:{'|'.join(CLAUSES)})\b")
 _LIST_ITEM = re.compile(r"^(?:[-*]|\d+\.) +")
 _CODE = re.compile(r"`[^`]*`|\]\([^)]*\)|<!--.*?-->")
 
-_TEST = re.compile(r"\bdef test_\w*")
+_COMMENT = re.compile(r"(?:^|(?<=\s))(?:#+|//)\s+(?P<text>.+)")
+_SENTENCE = re.compile(r"\s*[A-Z][a-z]+\s.*[.!]\s*", re.DOTALL)
 _ANY_WORD = re.compile(rf"(?i:{'|'.join(INSTEAD)})(?![a-z])")
-_ANY_OPENING = re.compile(rf"""["'\#]\s*(?i:{"|".join(OPENERS)})\b|[.:!?]\s[\s\#]*(?:{"|".join(CLAUSES)})\b""")
+_ANY_OPENING = re.compile(rf"""["'\#/]\s*(?i:{"|".join(OPENERS)})\b|[.:!?]\s[\s\#]*(?:{"|".join(CLAUSES)})\b""")
+_ANY_OLD_NAME = re.compile(rf"\bclass _*(?i:{'|'.join(OLD_NAMES)})\b")
 """Programs that have an opening to avoid have a match."""
 
 PAGES = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
+    "*.md",
     "docs/**/*.md",
     "manifests/*.md",
     "scripts/**/*.md",
     "bundler/**/*.md",
 )
-PROGRAMS = ("bundler/**/*.py", "scripts/**/*.py")
-TESTS = "tests/"
+PROGRAMS = ("*.py", "bundler/**/*.py", "scripts/**/*.py", "tests/**/*.py")
+WITH_EXAMPLES = ("scripts/words.py", "tests/test_words.py")
+NO_TEXT = (".json", ".png", ".pyc")
 PLAIN = (
-    "pyproject.toml",
+    "*.yml",
+    "MANIFEST.in",
     "bundler/locale/README",
+    "bundler/views/html/*.css",
+    "bundler/views/html/*.js",
     "manifests/*.yaml",
     "manifests/*.txt",
     "docs/*.yaml",
+    "docs/*.css",
     ".ci/*",
     ".github/**/*.yml",
-    "scripts/*",
-    "scripts/ci/**/*",
+    "scripts/**/*",
 )
-"""The files, by how they are read. CHANGELOG.md is a record of the past and stays as it is."""
+LABELS = ("pyproject.toml",)
+"""The files, by how they are read. Comments of LABELS are remarks on values, and no sentences."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -134,13 +153,25 @@ def _is_question(text: str, at: int) -> bool:
     return end is not None and end[0] == "?"
 
 
+def _old_names(file: str, source: str) -> Iterator[Finding]:
+    """The classes of a program that have a name of old."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and (term := OLD_NAMES.get(node.name.strip("_").lower())):
+            yield Finding(file, node.lineno, node.name, f"write {term}")
+
+
 def _program(source: str) -> Iterator[Passage]:
-    """The names, comments, docstrings and other texts of a Python file."""
+    """The names, comments, docstrings and other texts of a Python file; texts that are sentences are prose."""
+    tree = ast.parse(source)
     docstrings = {
         node.lineno
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.lineno not in docstrings:
+            for paragraph in filter(_SENTENCE.fullmatch, node.value.split("\n\n")):
+                yield Passage(node.lineno, paragraph, True)
     comment: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if comment and token.type not in (tokenize.COMMENT, tokenize.NL):
@@ -153,13 +184,6 @@ def _program(source: str) -> Iterator[Passage]:
             yield Passage(token.start[0], text, token.start[0] in docstrings)
         elif token.type in (tokenize.NAME, getattr(tokenize, "FSTRING_MIDDLE", -1)):
             yield Passage(token.start[0], token.string, False)
-
-
-def _test_names(source: str) -> Iterator[Passage]:
-    """The names of the tests in a Python file."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
-            yield Passage(node.lineno, node.name, False)
 
 
 def _page(source: str) -> Iterator[Passage]:
@@ -177,8 +201,12 @@ def _page(source: str) -> Iterator[Passage]:
         in_block ^= is_fence
         if is_fence or in_block or not line:
             continue
-        if line.startswith(("#", "|")):
-            yield Passage(number, _without_code(line.lstrip("# ")), False, is_heading=line.startswith("#"))
+        if line.startswith("|"):
+            for cell in map(_without_code, re.split(r"(?<!\\)\|", line)):
+                yield Passage(number, cell.strip(), bool(_SENTENCE.fullmatch(cell)))
+            continue
+        if line.startswith("#"):
+            yield Passage(number, _without_code(line.lstrip("# ")), False, is_heading=True)
             continue
         first = first if paragraph else number
         paragraph.append(_LIST_ITEM.sub("", line))
@@ -190,6 +218,23 @@ def _without_code(text: str) -> str:
 
 
 def _plain(source: str) -> Iterator[Passage]:
+    """The lines of a script or a file of configuration, and its comments. Those of neighbouring lines are one text."""
+    comment: list[str] = []
+    for number, line in enumerate([*source.split("\n"), ""], 1):
+        yield Passage(number, line, False)
+        found = _COMMENT.search(line)
+        is_whole = found is not None and not line[: found.start()].strip()
+        if comment and not is_whole:
+            yield Passage(number - len(comment), "\n".join(comment), True)
+            comment = []
+        if found is not None and is_whole:
+            comment.append(found["text"])
+        elif found is not None:
+            yield Passage(number, found["text"], True)
+
+
+def _labels(source: str) -> Iterator[Passage]:
+    """The lines of a file without sentences."""
     for number, line in enumerate(source.split("\n"), 1):
         yield Passage(number, line, False)
 
@@ -201,29 +246,26 @@ def findings_in(file: str, source: str) -> list[Finding]:
         file: Its path below the root; the ending says how it is read.
         source: Its text.
     """
-    read = {".py": _program, ".md": _page}.get(Path(file).suffix, _plain)
-    if file.startswith(TESTS):
-        read = _test_names
+    read = {".py": _program, ".md": _page, ".toml": _labels}.get(Path(file).suffix, _plain)
     if not _may_have_findings(read, source):
         return []
-    return sorted({f for passage in read(source) for look in (_words, _openings) for f in look(file, passage)})
+    old = _old_names(file, source) if read is _program else ()
+    return sorted({*old, *(f for passage in read(source) for look in (_words, _openings) for f in look(file, passage))})
 
 
 def _may_have_findings(read: Callable[[str], Iterator[Passage]], source: str) -> bool:
     """Looks at a source as a whole. Most have no such word, and to read them in detail takes a hundred times longer."""
-    if read is _test_names:
-        source = "\n".join(_TEST.findall(source))
     lowered = source.lower()
     has_word = any(word in lowered for word in INSTEAD) and _ANY_WORD.search(source)
-    return bool(has_word) or read is _page or (read is _program and bool(_ANY_OPENING.search(source)))
+    return bool(has_word) or read is _page or bool(_ANY_OPENING.search(source) or _ANY_OLD_NAME.search(source))
 
 
 def findings() -> list[Finding]:
     """All findings of the repository, by file and line."""
-    paths = {path for pattern in (*PAGES, *PROGRAMS, *PLAIN, f"{TESTS}**/test_*.py") for path in ROOT.glob(pattern)}
+    paths = {path for pattern in (*PAGES, *PROGRAMS, *PLAIN, *LABELS) for path in ROOT.glob(pattern)}
     found = []
-    for path in sorted(paths - {Path(__file__).resolve()}):
-        if path.is_file() and "__pycache__" not in path.parts:
+    for path in sorted(paths - {ROOT / file for file in WITH_EXAMPLES}):
+        if path.is_file() and not {"__pycache__", "node_modules"} & set(path.parts) and path.suffix not in NO_TEXT:
             found += findings_in(path.relative_to(ROOT).as_posix(), path.read_text())
     return found
 

@@ -38,7 +38,7 @@ settings.load_profile("bundler")
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run of the command left behind."""
+    """The result of a run of the command."""
 
     code: int
     out: str

@@ -241,7 +241,7 @@ ALLOWED = {
         "workers",
     },
 }
-"""Which part of bundler may import which others, besides itself."""
+"""The parts of bundler that each part may import, besides itself."""
 
 DOORS = {
     "backports": "stores/compression.py",
@@ -262,7 +262,7 @@ DOORS = {
     "sigstore": "keys/sigstore_bundles.py",  # the extra image-bundler[sigstore]
     "tqdm": "views/progress.py",
     "urllib3": "stores/http.py",
-    "yaml": ("core/strict_yaml.py", "core/yaml_documents.py"),  # what people write, what programs write
+    "yaml": ("core/strict_yaml.py", "core/yaml_documents.py"),  # of people, of programs
     "zlib_ng": "stores/compression.py",
 }
 """The module that imports each library; for click the folder of the command line."""
@@ -278,14 +278,14 @@ BACK_DOORS = {
     ("cryptography.hazmat.primitives.ciphers.algorithms", "bundle/seven_zip_container.py"),
     ("cryptography.hazmat.primitives.ciphers.modes", "bundle/seven_zip_container.py"),
 }
-"""What is imported beside the door of its library, and why."""
+"""Imports that pass the door of their library by, and the reason."""
 
 STANDARD_LIBRARY_OF_CORE = {
     "__future__", "abc", "array", "base64", "collections", "contextlib", "dataclasses", "difflib", "enum", "fnmatch", "functools", "hashlib", "heapq", "io", "ipaddress",
     "itertools", "json", "hmac", "math", "operator",
     "re", "struct", "types", "typing", "unicodedata", "zlib",
 }  # fmt: skip
-"""What the pure part may use: no files, network, clock, environment or threads."""
+"""The modules that the pure part may use: no files, network, clock, environment or threads."""
 
 
 def part_of(path: Path) -> str:
@@ -294,7 +294,7 @@ def part_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Module:
-    """What the tests ask about a module. Each is parsed once."""
+    """The facts about a module that the tests ask for. Each is parsed once."""
 
     docstring: str
     imports: tuple[str, ...]
@@ -597,7 +597,7 @@ def test_functions_of_the_command_line_are_narrow_and_short():
 
 
 def lists_of_flags():
-    """The flags that stand together at a command, or are put together for several."""
+    """The flags that a command has together, or that are put together for several."""
     for path in CLI:
         tree = ast.parse((ROOT / path).read_text())
 

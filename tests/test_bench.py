@@ -136,7 +136,7 @@ def test_memory_is_filled_until_little_is_free_or_that_is_said_to_fail(tmp_path,
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch) -> Path:
-    """Stand-ins for the peers, which write down how they were started: the real ones are in no package index."""
+    """Substitutes of the peers, which write down how they were started: the real ones are in no package index."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for peer in PEERS:

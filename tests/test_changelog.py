@@ -61,9 +61,9 @@ def test_a_good_one_has_no_fault_and_the_same_line_may_be_in_two_versions():
 
 @each_case("how", FAULTS)
 def test_each_fault_is_named(how):
-    old, new, told = FAULTS[how]
+    old, new, reported = FAULTS[how]
     assert old in GOOD
-    assert told in "\n".join(changelog.faults(GOOD.replace(old, new, 1)))
+    assert reported in "\n".join(changelog.faults(GOOD.replace(old, new, 1)))
 
 
 def test_the_notes_of_a_version_are_its_section_alone():

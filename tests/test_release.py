@@ -66,7 +66,7 @@ def test_a_clean_clone_with_a_dated_section_is_ready(place):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         ("[1.2.3]", "[1.2.4]", "no heading ## [1.2.3]"),
         (TODAY, "2020-01-01", f"dates 1.2.3 2020-01-01, and today is {TODAY}"),
@@ -75,11 +75,11 @@ def test_a_clean_clone_with_a_dated_section_is_ready(place):
     ],
     ids=["no section", "an old date", "lines for later", "another form"],
 )  # fmt: skip
-def test_a_changelog_that_is_not_ready_is_named(place, old, new, told):
+def test_a_changelog_that_is_not_ready_is_named(place, old, new, reported):
     (place / "CHANGELOG.md").write_text(GOOD.replace(old, new))
     commit(place)
     found = faults()
-    assert told in "\n".join(found)
+    assert reported in "\n".join(found)
 
 
 def test_changed_files_another_tag_and_a_tag_that_exists_are_named(place):

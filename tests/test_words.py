@@ -31,12 +31,47 @@ def test_each_word_is_found_in_names_comments_docstrings_messages_and_pages(word
         (4, word),
         (6, word),
     ]
-    assert found_in("x.yaml", f"key: 1  # {word}\n") == [(1, word)]
+    assert found_in("x.yaml", f"key: 1  # a {word}\n") == [(1, word)]
 
 
-def test_of_tests_the_names_are_read_and_nothing_else():
-    source = '"""It is told."""\ntold = 1\ndef test_it_is_told_1(): ...\ndef is_told(): ...\nclass X:\n    def test_told(self): ...\n'
-    assert found_in("tests/unit/test_x.py", source) == [(3, "told"), (6, "told")]
+def test_tests_are_read_as_all_programs_are():
+    source = '"""What it needs."""\n# It is told.\ndef test_it_is_told_1(told): ...\n'
+    assert found_in("tests/unit/test_x.py", source) == [(1, "What"), (2, "told"), (3, "told")]
+
+
+@pytest.mark.parametrize("name", ["Walk", "_Turns", "Origins", "EveryImage", "Way"])
+def test_no_class_has_an_old_name(name):
+    assert found_in("x.py", f"class {name}: ...\n") == [(1, name)]
+    assert not found_in("x.py", f"{name.lower()} = 1\nclass {name}OfMedia: ...\n")
+
+
+def test_texts_that_are_sentences_open_as_others_do():
+    assert found_in("x.py", 'help = (\n    "Where the files "\n    "are."\n)\n') == [(2, "Where")]
+    assert found_in("x.py", 'TEXT = """The first.\n\nWhat it needs is here.\n"""\n') == [(1, "What")]
+    assert found_in("x.md", "| NAME | Where the files are. |\n") == [(1, "Where")]
+
+
+@pytest.mark.parametrize("file", ["x.sh", "Jenkinsfile", "x.yml", "x.js"])
+def test_comments_of_scripts_and_configuration_are_sentences(file):
+    mark = "//" if file == "x.js" else "#"
+    comments = f"key\n  {mark} The first line\n  {mark} of it. What it needs.\nkey: 1 {mark} where it is\n"
+    assert found_in(file, comments) == [(3, "What"), (4, "where")]
+    assert not found_in(file, "command --where what\nwhere: what\n")
+
+
+def test_comments_of_labels_are_remarks():
+    assert found_in("x.toml", 'a = "1"  # what b needs\nb = 1  # it is told\n') == [(2, "told")]
+
+
+def test_all_texts_that_people_read_are_looked_at(monkeypatch):
+    looked_at = set()
+    monkeypatch.setattr(words, "findings_in", lambda file, source: looked_at.add(file) or [])
+    words.findings()
+    assert looked_at >= {
+        "README.md", "CHANGELOG.md", "docs/decisions/README.md", "bundler/bundle/FORMAT.md", "manifests/README.md",
+        ".ci/run", ".github/workflows/ci.yml", "mkdocs.yml", "pyproject.toml", "scripts/backup/backup", "setup.py",
+        "bundler/bundle/readme.py", "bundler/cli/options.py", "tests/support/forge.py", "tests/unit/core/test_plan.py",
+    }  # fmt: skip
 
 
 def test_a_word_within_another_one_is_none():

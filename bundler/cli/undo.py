@@ -127,7 +127,7 @@ def _registries_in(file: ReceiptFile) -> tuple[str, ...]:
 
 @frozen
 class _Asking:
-    """How the work is done: at once, as a dry run, or after a question.
+    """The choice to do the work at once, as a dry run, or after a question.
 
     Attributes:
         running: The flags of the run.

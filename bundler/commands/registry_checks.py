@@ -44,7 +44,7 @@ _REPOSITORY = "bundler-doctor"
 
 @frozen
 class Known:
-    """What the checks have found of a registry so far.
+    """The facts that the checks have found of a registry so far.
 
     Attributes:
         kind: Its kind.

@@ -27,7 +27,7 @@ make_secrets() {
 hide() {
   make_secrets
   (umask 077; printf '%s\n' "$3" > "$SECRETS/$2")
-  unset "$1" # what was exported is exported no more
+  unset "$1" # an exported variable is exported no more
   eval "$1=\$SECRETS/$2"
 }
 

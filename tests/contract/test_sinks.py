@@ -1,4 +1,4 @@
-"""What `ImageSink` and `BlobSink` promise, over every implementation."""
+"""The promises of `ImageSink` and `BlobSink`, over every implementation."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_name_moves_from_one_image_to_another(sink):
 
 
 def test_a_registry_refuses_bytes_of_another_digest_by_itself(new_registry):
-    """The second line of defence: the digest of the signed manifest stands in the URL of the upload."""
+    """The second line of defence: the digest of the signed manifest is in the URL of the upload."""
     repository = Repository(Registry(new_registry().host, NetworkOptions()), "a/sink")
     wrong = b"x" * len(BLOBS[LAYER])
     with pytest.raises(Exception, match="DIGEST_INVALID"):
@@ -199,7 +199,7 @@ def test_a_blob_for_a_new_repository_is_started_by_the_request_that_asks_for_it(
     assert repository.obtain_blob(descriptor(LAYER), None) is Obtained.PRESENT, "it is there now"
     assert asked(front)[3:] == ["POST", "HEAD"]
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
-    assert asked(front)[5:] == ["POST", "PUT", "HEAD"], "an upload that was begun is used once"
+    assert asked(front)[5:] == ["POST", "PUT", "HEAD"], "an upload that was started is used once"
 
 
 def test_a_blob_for_a_new_repository_is_mounted_from_a_holder_by_the_one_request(answering):
@@ -224,8 +224,8 @@ def test_a_registry_that_mounts_a_blob_from_where_it_is_is_asked_by_mounts_from_
     assert asked(front)[8:] == ["HEAD"]
 
 
-def begins_anew(front, request) -> bool:
-    """What registries do that cannot mount: they begin an upload, whatever is there."""
+def begins_again(front, request) -> bool:
+    """Answers as registries that cannot mount: they begin an upload, even if the blob is there."""
     request.path = request.path.partition("?mount=")[0]
     return False
 
@@ -234,15 +234,15 @@ def refuses(status: int):
     return lambda front, r: "mount=" in r.path and (front.send(r, status, {}, b"") or True)
 
 
-@pytest.mark.parametrize("fault", [begins_anew, refuses(405), refuses(500)], ids=["begins", "405", "500"])
+@pytest.mark.parametrize("fault", [begins_again, refuses(405), refuses(500)], ids=["begins", "405", "500"])
 def test_a_registry_that_does_not_mount_what_is_there_is_asked_in_the_usual_way(watched, fault):
     registry, front = watched
     front.faults = [fault]
     repository = empty(registry, "a/new")
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     assert repository.obtain_blob(descriptor(LAYER), None) is Obtained.PRESENT
-    if fault is begins_anew:
-        assert asked(front) == ["POST", "PUT", "POST", "DELETE", "HEAD", "HEAD"], "the upload is not left behind"
+    if fault is begins_again:
+        assert asked(front) == ["POST", "PUT", "POST", "DELETE", "HEAD", "HEAD"], "the upload is cancelled"
 
 
 def test_a_registry_that_takes_offence_at_mounting_later_is_asked_in_the_usual_way(watched):
@@ -273,7 +273,7 @@ def plan(kind: ArchiveKind = TAR) -> Plan:
     return plan_with([image], **options, chunk_size_bytes=1 << 20, archive=kind)
 
 
-def begun(kind, folder: Path, planned: Plan, passed=lambda _: None):
+def started(kind, folder: Path, planned: Plan, passed=lambda _: None):
     place = PartialFolder(folder, planned.manifest.name)
     folder.mkdir(parents=True, exist_ok=True)
     partial = place.start(planned.manifest.chunks, ExportStart({}, {}, "", "", ""), place.read_journal())
@@ -283,7 +283,7 @@ def begun(kind, folder: Path, planned: Plan, passed=lambda _: None):
 def write(folder: Path, *, spoil: bool) -> dict[str, bytes]:
     planned = plan()
     contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
-    writer = begun(BundleWriter, folder, planned)
+    writer = started(BundleWriter, folder, planned)
     try:
         if spoil:  # bytes that reach their place, are hashed with the chunk, and turn out to be wrong
             for digest, content in contents.items():
@@ -310,7 +310,7 @@ def test_a_bundle_is_the_same_when_blobs_had_to_be_written_twice(tmp_path):
 def write_archives(folder: Path, *, spoil: bool) -> dict[str, bytes]:
     planned = plan(SEVEN_ZIP)
     contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
-    writer = begun(SevenZipWriter, folder, planned)
+    writer = started(SevenZipWriter, folder, planned)
     try:
         for group in writer.groups:
             for number, broken in enumerate(group.stored if spoil else []):
@@ -335,7 +335,7 @@ def test_a_bundle_of_7z_is_the_same_when_its_groups_had_to_start_again(tmp_path)
 
 
 def test_a_group_of_a_bundle_takes_its_blobs_in_order_and_from_the_first_one_after_a_failure(tmp_path):
-    writer = begun(SevenZipWriter, tmp_path, plan(SEVEN_ZIP))
+    writer = started(SevenZipWriter, tmp_path, plan(SEVEN_ZIP))
     try:
         first, second, *_ = writer.groups[0].stored
         contents = plan(SEVEN_ZIP).contents
@@ -354,7 +354,7 @@ def test_a_group_of_a_bundle_takes_its_blobs_in_order_and_from_the_first_one_aft
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_7z_takes_neither_more_nor_fewer_bytes_than_planned(tmp_path, change):
-    writer = begun(SevenZipWriter, tmp_path, plan(SEVEN_ZIP))
+    writer = started(SevenZipWriter, tmp_path, plan(SEVEN_ZIP))
     try:
         first = writer.groups[0].stored[0]
         with pytest.raises((Damaged, RuntimeError)):
@@ -365,7 +365,7 @@ def test_a_7z_takes_neither_more_nor_fewer_bytes_than_planned(tmp_path, change):
 
 def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):
     planned = plan()
-    writer = begun(BundleWriter, tmp_path, planned)
+    writer = started(BundleWriter, tmp_path, planned)
     try:
         with pytest.raises(RuntimeError):
             writer.seal(None)
@@ -389,14 +389,14 @@ def test_two_writers_of_one_bundle_are_shown_each_other(tmp_path):
 def test_a_bundle_that_was_left_in_the_middle_is_gone_on_with(tmp_path, kept_bytes):
     planned = plan()
     contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
-    writer = begun(BundleWriter, tmp_path, planned)
+    writer = started(BundleWriter, tmp_path, planned)
     with suppress(Damaged):
         writer.put_blob(descriptor(LAYER), torn(BLOBS[LAYER][:kept_bytes]))
     writer.close()
-    again = begun(BundleWriter, tmp_path, planned)
+    again = started(BundleWriter, tmp_path, planned)
     half = again.partial_blob(descriptor(LAYER))
     assert (half.offset_bytes if half else 0) == (kept_bytes if kept_bytes >= PIECE_BYTES else 0)
-    assert again.partial_blob(descriptor(LAYER)) is None, "told once: if it cannot be gone on with, it is begun anew"
+    assert again.partial_blob(descriptor(LAYER)) is None, "returned once: if it cannot be continued, it starts again"
     rest = pieces(BLOBS[LAYER][kept_bytes:])
     if half:
         again.resume_blob(descriptor(LAYER), rest, offset_bytes=half.offset_bytes)
@@ -418,7 +418,7 @@ def torn(content: bytes):
 def test_what_is_whole_is_known_and_chunks_that_are_done_are_not_read_again(tmp_path, monkeypatch):
     planned = plan()
     contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
-    writer = begun(BundleWriter, tmp_path, planned)
+    writer = started(BundleWriter, tmp_path, planned)
     for digest, content in contents.items():
         writer.put_blob(Descriptor("x/y", digest, len(content)), pieces(content))
     monkeypatch.setattr("os.rename", refuse)
@@ -427,7 +427,7 @@ def test_what_is_whole_is_known_and_chunks_that_are_done_are_not_read_again(tmp_
     writer.close()
     monkeypatch.undo()
     looked: list[int] = []
-    again = begun(BundleWriter, tmp_path, planned, looked.append)
+    again = started(BundleWriter, tmp_path, planned, looked.append)
     assert all(again.has_blob(Descriptor("x/y", digest, len(content))) for digest, content in contents.items())
     monkeypatch.setattr("os.preadv", refuse)
     again.seal(None)

@@ -1,4 +1,4 @@
-"""What `ImageSource` and `BlobSource` promise, over every implementation."""
+"""The promises of `ImageSource` and `BlobSource`, over every implementation."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(f"which target? {' '.join(TARGETS)}")
     name = sys.argv[1]
-    again = f"{sys.executable} -m tests.fuzz.run {name}"  # how libFuzzer starts itself for a merge
+    again = f"{sys.executable} -m tests.fuzz.run {name}"  # libFuzzer starts itself in this way for a merge
     atheris.Setup([again, *sys.argv[2:]], lambda data: attempt(name, data))
     atheris.Fuzz()
 

@@ -1,6 +1,6 @@
 """Every parser of something that comes from outside, as a function of bytes: for atheris, and for the stored corpus.
 
-A target may raise a `BundlerError` and nothing else. What it reads must also hold what the parser promises.
+A target may raise a `BundlerError` and nothing else. The values that it reads must also hold the promises of the parser.
 """
 
 from __future__ import annotations
@@ -86,11 +86,11 @@ Target = Callable[[bytes], object]
 LAYER = tar_of({"a": b"b"})
 CONFIG = docker_config([LAYER])
 INFLATED_BYTES = 64 << 20
-"""How far a target follows what grows; the parsers hand on piece by piece, and need no bound."""
+"""The bound to which a target reads growing values; the parsers hand on piece by piece, and need no bound."""
 
 
 def text_of(data: bytes) -> str:
-    """As names of files and arguments are: bytes that are no UTF-8 stand for themselves."""
+    """As names of files and arguments are: bytes that are no UTF-8 stay as they are."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -122,7 +122,7 @@ def bundle_json(data: bytes) -> None:
 
 
 def journal(data: bytes) -> None:
-    """A journal whose lines have the right codes, so that what stands behind the codes is reached."""
+    """A journal whose lines have the right codes, so that the parser after the check of codes is reached."""
     chain, lines = Chain(b"secret"), []
     for line in data.split(b"\n"):
         _, space, content = line.partition(b" ")
@@ -340,7 +340,9 @@ def referrers(data: bytes) -> None:
     index = oci.Descriptor(oci.OCI_INDEX, Digest.of(data), len(data))
     found = attachments.parse_fallback_index(data, index, subject=subject, what=what)
     assert found is None or found.referrers == read
-    if found is not None:  # what can be read can be written: nothing of it gets lost, and ours can be taken out again
+    if (
+        found is not None
+    ):  # a file that can be read can be written: nothing of it gets lost, and our entry can be removed
         before, ours = digests_in(data, what=what), entry_of(index, b"{}", what=what)
         added = with_entries(data, [ours], what=what)
         assert digests_in(added, what=what) == (*before, *([] if index.digest in before else [index.digest]))
@@ -396,7 +398,7 @@ def public_key(data: bytes) -> None:
 
 
 class AnyKey:
-    """A key that takes every signature, so that a parser behind the signature sees all bytes."""
+    """A key that takes every signature, so that the parser after the check of signatures sees all bytes."""
 
     fingerprint = "ab" * 32
     origin = "any"
@@ -502,7 +504,7 @@ def scan_record(data: bytes) -> None:
 
 
 def kept_verdicts(data: bytes) -> None:
-    """Lines whose codes are right, so that what is behind the codes is reached."""
+    """Lines whose codes are right, so that the parser after the check of codes is reached."""
     scanner, secret = Scanner("clamav", Unit.BLOB, "1", "2"), b"secret"
     lines = [b"%s %s\n" % (kept_code(secret, scanner, line + b"\n"), line) for line in data.split(b"\n")]
     found = parse_kept(b"".join(lines), secret, scanner)
@@ -590,6 +592,6 @@ TARGETS: dict[str, Target] = {
 
 
 def attempt(name: str, data: bytes) -> None:
-    """Gives some bytes to a target. Whatever comes out but a `BundlerError` is a fault of ours."""
+    """Gives some bytes to a target. Any other exception than a `BundlerError` is a fault of ours."""
     with suppress(BundlerError):
         TARGETS[name](data)

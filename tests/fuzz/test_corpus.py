@@ -1,4 +1,4 @@
-"""What was once found to be hard for a parser stays in the corpus, and every parser gets it again: typed errors only.
+"""Inputs that were once hard for a parser stay in the corpus, and every parser gets them again: typed errors only.
 
 How it grows: scripts/fuzz.
 """

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import images
 
-pytestmark = pytest.mark.no_cover  # what it runs has tests of its own in tests/unit
+pytestmark = pytest.mark.no_cover  # the code that it runs has tests of its own in tests/unit
 
 NAME = "example.org/a/b:1"
 IMAGE = images.simple("victim")

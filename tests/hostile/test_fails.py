@@ -17,7 +17,7 @@ AUDIT = {
     "sha256sum": "timeout 20 sha256sum --strict --quiet -c SHA256SUMS",
     "find": '[ -z "$(find . ! -type f ! -type d)" ]',
 }
-"""What README.txt tells an officer to do. What must come first comes last here: see `refused_by`."""
+"""The commands of README.txt for an officer. The first one comes last here: see `refused_by`."""
 
 
 def refused_by(tool: str, bundle: Forged) -> bool:

@@ -1,4 +1,4 @@
-"""Image files made to deceive or to wear out whoever looks at them. Named by the promise that they try to break."""
+"""Image files made to deceive their reader or to wear it out. Named by the promise that they try to break."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from bundler.stores.image_file import ImageFile
 from tests.support import images, sweeps
 from tests.support.tables import each_case
 
-pytestmark = pytest.mark.no_cover  # what it runs has tests of its own in tests/unit
+pytestmark = pytest.mark.no_cover  # the code that it runs has tests of its own in tests/unit
 
 NAME = "example.org/a/b:1"
 LAYER = images.layer_tar("victim")
@@ -148,7 +148,7 @@ EVIL = saved(SECOND)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check of a file said."""
+    """The result of a check of a file."""
 
     code: int
     text: str
@@ -429,7 +429,7 @@ def listing(**fields: object) -> bytes:
 
 
 def both(config: bytes, *layers: bytes, tags: object = (NAME,)) -> dict[str, bytes]:
-    """An archive of both forms: what Docker 25 writes of an image, and a manifest.json beside it that may lie."""
+    """An archive of both forms: an image as Docker 25 writes it, with a manifest.json that may lie."""
     files = laid_out(IMAGE)
     files.update({place(images.sha256(blob)): blob for blob in (config, *layers)})
     paths = [place(images.sha256(layer)) for layer in layers]
@@ -461,7 +461,7 @@ SMUGGLED: dict[str, object] = {
     "a layers field with a long s": tarred(
         {**SAVED, "manifest.json": SAVED["manifest.json"].replace(b'"Layers"', '"Layer\u017f": [], "Layers"'.encode())}
     ),
-    "a field that stands twice": tarred(
+    "a duplicate field": tarred(
         {**SAVED, "manifest.json": SAVED["manifest.json"].replace(b'"Config"', b'"Config": "x", "Config"')}
     ),
     "the index's list in another case": tarred(
@@ -535,19 +535,19 @@ BOTH_KINDS = {"docker": tarred(SAVED), "oci": tarred(LAID_OUT)}
 ENDS: dict[str, object] = {
     "no end mark": members(SAVED),
     "end mark": members(SAVED) + bytes(512),
-    "half an end mark and a file behind it": members(SAVED) + bytes(512) + member("x", b"x") + tar.END,
+    "half an end mark and a file after it": members(SAVED) + bytes(512) + member("x", b"x") + tar.END,
     "an end mark but for one byte": members(SAVED) + bytes(1023),
-    "noise behind the end": tarred(SAVED) + random.Random(2).randbytes(512),
-    "one byte behind the end": tarred(SAVED) + b"x",
-    "one byte behind zeros behind the end": tarred(SAVED) + bytes(8000) + b"x",
-    "a second archive behind the end": tarred(SAVED) + tarred(EVIL),
-    "a second archive behind much padding": tarred(SAVED) + bytes(10240) + tarred(EVIL),
+    "noise after the end": tarred(SAVED) + random.Random(2).randbytes(512),
+    "one byte after the end": tarred(SAVED) + b"x",
+    "one byte after zeros after the end": tarred(SAVED) + bytes(8000) + b"x",
+    "a second archive after the end": tarred(SAVED) + tarred(EVIL),
+    "a second archive after much padding": tarred(SAVED) + bytes(10240) + tarred(EVIL),
     "an end in the middle": members({"x": b"x"}) + tar.END + tarred(SAVED),
     "an end at the beginning": tar.END + tarred(SAVED),
     "only an end": tar.END,
     "only zeros": bytes(10240),
     "one zero": b"\0",
-    "two megabytes of zeros behind the end": tarred(SAVED) + bytes(2 << 20),
+    "two megabytes of zeros after the end": tarred(SAVED) + bytes(2 << 20),
 }
 
 
@@ -588,7 +588,7 @@ def test_padding_may_be_cut_but_not_the_end_mark(judged, kind):
 
 
 def substance(facts: archive_check.FileFacts) -> list[object]:
-    """What a file holds, but for names, which no digest vouches for."""
+    """The content of a file without names, which no digest covers."""
     return [(image.id, image.digest, image.config, image.layers) for image in facts.images]
 
 
@@ -614,9 +614,9 @@ def entry(**fields: object) -> bytes:
 
 
 def without(field: str) -> bytes:
-    (told,) = json.loads(SAVED["manifest.json"])
-    del told[field]
-    return tarred({**SAVED, "manifest.json": json.dumps([told]).encode()})
+    (reported,) = json.loads(SAVED["manifest.json"])
+    del reported[field]
+    return tarred({**SAVED, "manifest.json": json.dumps([reported]).encode()})
 
 
 def manifest(content: bytes) -> bytes:
@@ -648,7 +648,7 @@ DOCKER: dict[str, object] = {
     "a manifest of a long number": manifest(b"[" + b"9" * 5000 + b"]"),
     "a manifest of a list": manifest(b"[[]]"),
     "a manifest of null": manifest(b"[null]"),
-    "a manifest with null behind": manifest(SAVED["manifest.json"][:-1] + b",null]"),
+    "a manifest with null at its end": manifest(SAVED["manifest.json"][:-1] + b",null]"),
     "a manifest with a field twice": manifest(b'[{"Config":"a","Config":"b","Layers":[]}]'),
     "no config": without("Config"),
     "no layers": without("Layers"),
@@ -706,7 +706,7 @@ DOCKER: dict[str, object] = {
     "a compressed layer that is cut by one": tarred(saved(LAYER) | {"layer0.tar": gzip.compress(LAYER)[:-1]}),
     "a compressed layer that is damaged": tarred(saved(LAYER) | {"layer0.tar": gzip.compress(LAYER)[:-5] + b"12345"}),
     "a compressed layer that is another": tarred(saved(LAYER) | {"layer0.tar": gzip.compress(SECOND)}),
-    "a compressed layer with noise behind": tarred(saved(LAYER) | {"layer0.tar": gzip.compress(LAYER) + b"noise"}),
+    "a compressed layer with noise at its end": tarred(saved(LAYER) | {"layer0.tar": gzip.compress(LAYER) + b"noise"}),
     "names that are no list": entry(RepoTags=NAME),
     "names that are numbers": entry(RepoTags=[1]),
     "names that are an object": entry(RepoTags={NAME: 1}),
@@ -721,7 +721,7 @@ def test_an_archive_of_docker_save_that_lies_is_found_out(judged, content):
 
 @pytest.mark.parametrize("name", [
     "a wrong diff_id", "a diff_id of SHA-512", "a layer that is a document", "a compressed layer that is cut",
-    "a compressed layer that is cut by one", "a compressed layer with noise behind", "layers that are swapped",
+    "a compressed layer that is cut by one", "a compressed layer with noise at its end", "layers that are swapped",
     "one layer more", "one diff_id more", "a layer outside", "a layer that is absent", "a config that is the manifest",
     "a manifest without images", "a manifest that is deep", "a config outside",
 ])  # fmt: skip
@@ -829,8 +829,8 @@ LAYOUTS: dict[str, object] = {
     "an index of lists": indexed(manifests=[[]]),
     "an index of nothing": indexed(manifests=[]),
     "an index of an empty descriptor": indexed(manifests=[{}]),
-    "a root that is longer than told": described(size=ROOT_BYTES - 1),
-    "a root that is shorter than told": described(size=ROOT_BYTES + 1),
+    "a root that is longer than stated": described(size=ROOT_BYTES - 1),
+    "a root that is shorter than stated": described(size=ROOT_BYTES + 1),
     "a root of no size": described(size=None),
     "a root of a size below zero": described(size=-1),
     "a root of an endless size": described(size=1 << 62),
@@ -866,17 +866,17 @@ LAYOUTS: dict[str, object] = {
     "a manifest of a layer more": remade(lambda document: document["layers"].append(document["layers"][0])),
     "a manifest that names itself a layer": remade(lambda document: document["layers"][0].update(
         images.descriptor(f"{images.OCI_LAYER}+gzip", IMAGE.content))),
-    "a config that is longer than told": changed(("config", "size"), -1),
-    "a config that is shorter than told": changed(("config", "size"), 1),
+    "a config that is longer than stated": changed(("config", "size"), -1),
+    "a config that is shorter than stated": changed(("config", "size"), 1),
     "a config under a wrong digest": changed(("config", "digest"), WRONG),
     "a config under a path": changed(("config", "digest"), "sha256:../../x"),
-    "a layer that is longer than told": changed(("layers", 0, "size"), -1),
-    "a layer that is shorter than told": changed(("layers", 0, "size"), 1),
+    "a layer that is longer than stated": changed(("layers", 0, "size"), -1),
+    "a layer that is shorter than stated": changed(("layers", 0, "size"), 1),
     "a layer under a wrong digest": changed(("layers", 0, "digest"), WRONG),
     "a layer under a path": changed(("layers", 0, "digest"), "sha256:../../x"),
     "a layer without a type": changed(("layers", 0, "mediaType"), ""),
-    "a child that is longer than told": child_of(size=ROOT_BYTES - 1),
-    "a child that is shorter than told": child_of(size=ROOT_BYTES + 1),
+    "a child that is longer than stated": child_of(size=ROOT_BYTES - 1),
+    "a child that is shorter than stated": child_of(size=ROOT_BYTES + 1),
     "a child of another type": child_of(mediaType=images.DOCKER_MANIFEST),
     "a child as a layer": child_of(mediaType=images.OCI_LAYER),
     "a child under a path": child_of(digest="sha256:../x"),
@@ -901,8 +901,8 @@ LAYOUTS: dict[str, object] = {
     "a layer that is cut by one before it was named": layered(GZIPPED[:-1], f"{images.OCI_LAYER}+gzip"),
     "a zstd layer that is cut by one before it was named": layered(ZIPPED[:-1], f"{images.OCI_LAYER}+zstd"),
     "a zstd layer that is cut before it was named": layered(ZIPPED[:-5], f"{images.OCI_LAYER}+zstd"),
-    "a layer with noise behind": layered(GZIPPED + b"noise", f"{images.OCI_LAYER}+gzip"),
-    "a layer with another behind": layered(GZIPPED + gzip.compress(SECOND), f"{images.OCI_LAYER}+gzip"),
+    "a layer with noise at its end": layered(GZIPPED + b"noise", f"{images.OCI_LAYER}+gzip"),
+    "a layer with another at its end": layered(GZIPPED + gzip.compress(SECOND), f"{images.OCI_LAYER}+gzip"),
     "a layer that is a document": layered(b'{"a": 1}', images.OCI_LAYER),
     "a layout below a folder": tarred({f"image/{name}": content for name, content in LAID_OUT.items()}),
 }  # fmt: skip
@@ -918,7 +918,7 @@ def test_a_layout_that_lies_is_found_out(judged, content):
     "a wrong diff_id", "one diff_id more", "a diff_id of SHA-512", "the compressed digest as diff_id",
     "a layer that is cut before it was named", "a layer that is cut by one before it was named",
     "a zstd layer that is cut before it was named", "a zstd layer that is cut by one before it was named",
-    "a layer with another behind", "a layer under a wrong digest", "a layer that is longer than told", "a manifest as a layer",
+    "a layer with another at its end", "a layer under a wrong digest", "a layer that is longer than stated", "a manifest as a layer",
     "indexes nine deep and more", "an index that names itself", "a root under another digest",
 ])  # fmt: skip
 def test_a_layout_that_lies_is_sealed_into_nothing(exported, name):
@@ -949,14 +949,14 @@ FAULTS: dict[str, object] = {
     "cut in the middle": lambda packed: packed[: len(packed) // 2],
     "cut by one byte": lambda packed: packed[:-1],
     "cut by nine bytes": lambda packed: packed[:-9],
-    "cut behind its magic": lambda packed: packed[:6],
-    "cut behind its first bytes": lambda packed: packed[:20],
-    "with noise behind": lambda packed: packed + NOISE,
-    "with its own magic behind": lambda packed: packed + packed[:6],
-    "with a byte behind": lambda packed: packed + b"x",
-    "with a cut one behind": lambda packed: packed + packed[:-20],
-    "with a whole one behind": lambda packed: packed + packed,
-    "with an archive behind": lambda packed: packed + tarred(EVIL),
+    "cut after its magic": lambda packed: packed[:6],
+    "cut after its first bytes": lambda packed: packed[:20],
+    "with noise at its end": lambda packed: packed + NOISE,
+    "with its own magic at its end": lambda packed: packed + packed[:6],
+    "with a byte at its end": lambda packed: packed + b"x",
+    "with a cut one at its end": lambda packed: packed + packed[:-20],
+    "with a whole one at its end": lambda packed: packed + packed,
+    "with an archive at its end": lambda packed: packed + tarred(EVIL),
     "with a changed byte": lambda packed: packed[:1500] + bytes([packed[1500] ^ 1]) + packed[1501:],
     "with a byte left out": lambda packed: packed[:1500] + packed[1501:],
     "with two parts swapped": lambda packed: packed[:600] + packed[1200:1800] + packed[600:1200] + packed[1800:],
@@ -1066,8 +1066,8 @@ SEVEN_ZIPS: dict[str, object] = {
     "a name of 300 letters": "n" * 300,
     "the manifest's name again": "manifest.json",
     "the manifest's name in another spelling": "./manifest.json",
-    "the manifest's name behind a folder": "x/../manifest.json",
-    "the manifest's name behind a slash": "/manifest.json",
+    "the manifest's name after a folder": "x/../manifest.json",
+    "the manifest's name after a slash": "/manifest.json",
     "a name of another alphabet": "\u4e2d",
 }
 
@@ -1220,8 +1220,8 @@ def multiplied() -> bytes:
 
 def one_config(times: int) -> bytes:
     config = config_of(LAYER, comment="y" * (2 << 20))
-    (told,) = json.loads(saved(LAYER, config=config)["manifest.json"])
-    entries = [{**told, "RepoTags": [f"example.org/a/b:{number}"]} for number in range(times)]
+    (reported,) = json.loads(saved(LAYER, config=config)["manifest.json"])
+    entries = [{**reported, "RepoTags": [f"example.org/a/b:{number}"]} for number in range(times)]
     return tarred({**saved(LAYER, config=config), "manifest.json": json.dumps(entries).encode()})
 
 
@@ -1253,7 +1253,7 @@ WORK: dict[str, tuple[Callable[[], Iterable[bytes]], tuple[int, ...]]] = {
     "empty frames of bzip2": (lambda: [bz2.compress(GOOD), FRAMES["bzip2"] * 1_000_000], (4,)),
     "empty frames of zstd": (lambda: [images.zstd(GOOD), FRAMES["zstd"] * 1_000_000], (4,)),
     "empty frames before all": (lambda: [FRAMES["zstd"] * 1_000_000, images.zstd(GOOD)], (4,)),
-    "zeros behind the end": (lambda: [gzip.compress(GOOD), *repeated(bytes(64 << 20), 512)], (4,)),
+    "zeros after the end": (lambda: [gzip.compress(GOOD), *repeated(bytes(64 << 20), 512)], (4,)),
     "zeros instead of an archive": (lambda: repeated(bytes(64 << 20), 512), (4,)),
     "a layer that grows": (
         lambda: [tarred({**SAVED, "layer0.tar": gzip.compress(bytes(64 << 20)) * 4})], (4,)
@@ -1269,7 +1269,7 @@ WORK: dict[str, tuple[Callable[[], Iterable[bytes]], tuple[int, ...]]] = {
     "70 documents of 1 MiB in front": (
         lambda: [*(member(f"{n}.json", b"{" + b" " * (1 << 20)) for n in range(70)), GOOD], (0, 4)
     ),
-    "70 documents of 1 MiB behind": (
+    "70 documents of 1 MiB at its end": (
         lambda: [members(SAVED), *(member(f"{n}.json", b"{" + b" " * (1 << 20)) for n in range(70)), tar.END], (0, 4)
     ),
     "indexes that multiply": (lambda: [multiplied()], (0,)),

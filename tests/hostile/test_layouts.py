@@ -62,17 +62,17 @@ def layout(tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.parametrize("broken", BREAKS)
 def test_a_layout_that_is_none_or_is_linked_is_refused_as_a_source(layout, command, good, tmp_path, broken):
-    change, told = BREAKS[broken]
+    change, reported = BREAKS[broken]
     change(layout)
     export = ["export", f"oci:{layout}:{NAME}", "--name", "x", "-o", tmp_path / "out", "--key", good.private, "-q"]
     done = command(*export)
-    assert (done.code, told in done.err) == (4, True), done.err
+    assert (done.code, reported in done.err) == (4, True), done.err
     assert not list((tmp_path / "out").glob("x"))
 
 
 @pytest.mark.parametrize("broken", BREAKS)
 def test_a_layout_that_is_none_or_is_linked_is_refused_as_a_target(layout, command, good, tmp_path, broken):
-    change, told = BREAKS[broken]
+    change, reported = BREAKS[broken]
     into = ["import", good.folder, "--trust", good.public, "--to", f"oci:{layout}", "-q", "--json"]
     if broken.endswith(" blob"):
         assert command(*into).code == 0  # so that its blobs are those of the bundle, and not named
@@ -80,7 +80,7 @@ def test_a_layout_that_is_none_or_is_linked_is_refused_as_a_target(layout, comma
     change(layout)
     outside = {path: path.read_bytes() for path in (tmp_path / "elsewhere").rglob("*") if path.is_file()}
     done = command(*into)
-    assert (done.code, told in done.out) == (4, True), done.out
+    assert (done.code, reported in done.out) == (4, True), done.out
     assert {path: path.read_bytes() for path in (tmp_path / "elsewhere").rglob("*") if path.is_file()} == outside
 
 

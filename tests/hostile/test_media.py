@@ -1,4 +1,4 @@
-"""Table M: what happens to bundles on media. Each fault is told with its chunk, its place, whom it hurts, what to bring."""
+"""Table M: faults of bundles on media. Each is reported with its chunk, its place, the images that it hurts, and the next step."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_M09_with_three_of_seven_media_the_rest_is_named_and_the_next_run_needs_
     first = command("import", *media[:3], *into)
     whole = {each["reference"] for each in first.json["targets"][0]["images"] if each["outcome"] == "pushed"}
     assert first.code == 9
-    # Where the manifests lie on another medium than the layers, nothing is whole yet; what is whole is there to stay.
+    # If the manifests lie on another medium than the layers, nothing is whole yet; images that are whole stay.
     second = command("import", *media, *into)
     outcomes = {each["reference"]: each["outcome"] for each in second.json["targets"][0]["images"]}
     assert second.code == 0

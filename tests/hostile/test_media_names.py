@@ -149,12 +149,15 @@ def test_litter_of_any_size_is_counted_and_named_and_is_no_finding(forged, verif
     for done in (verified(forged.folder), imported(forged.folder)):
         assert (done.code, done.json["findings"], done.json["litter"]) == (0, [], expected)
     for verb in ("verify", "inspect"):
-        told = command(verb, forged.folder, "--trust", forged.public)
-        assert (told.code, f"{len(LITTER)} files of operating systems, not of the bundle, 3.00 GiB" in told.out) == (
+        reported = command(verb, forged.folder, "--trust", forged.public)
+        assert (
+            reported.code,
+            f"{len(LITTER)} files of operating systems, not of the bundle, 3.00 GiB" in reported.out,
+        ) == (
             0,
             True,
         )
-        assert ".DS_Store (6.00 KiB)" in told.out
+        assert ".DS_Store (6.00 KiB)" in reported.out
 
 
 def test_litter_without_end_and_litter_that_cannot_be_read_are_bounded_and_said(forged, verified, monkeypatch):
@@ -263,8 +266,8 @@ def test_inspect_and_verify_of_a_medium_with_two_bundles_list_them(two, good, co
     for verb, code in (("inspect", 0), ("verify", 2)):
         done = command(verb, two, "--trust", good.public, "--json")
         assert (done.code, done.json["document"]) == (code, f"bundler.{verb}-list/1")
-        told = [(each["name"], each["paths"], each["signers"]) for each in done.json["bundles"]]
-        assert told == [
+        reported = [(each["name"], each["paths"], each["signers"]) for each in done.json["bundles"]]
+        assert reported == [
             ("second", [str(two / "other")], [good.key_id]),
             ("good", [str(two / "platform")], [good.key_id]),
         ]
@@ -368,16 +371,16 @@ def test_chunks_of_7z_with_each_others_names_are_found_by_content(good, command,
     assert command("import", tmp_path / "seven", *into).code == 0
 
 
-@pytest.mark.parametrize("place", ["beside", "in another folder", "in another folder, given first"])
+@pytest.mark.parametrize("place", ["next to it", "in another folder", "in another folder, given first"])
 def test_a_good_copy_under_another_name_makes_up_for_a_damaged_chunk_and_is_used(
     forged, verified, imported, command, good, tmp_path, place
 ):
-    other = tmp_path / "other" if place != "beside" else forged.folder
+    other = tmp_path / "other" if place != "next to it" else forged.folder
     other.mkdir(exist_ok=True)
-    name = "chunk-0006 (1).tar" if place == "beside" else "chunk-0006.tar"
+    name = "chunk-0006 (1).tar" if place == "next to it" else "chunk-0006.tar"
     shutil.copy(forged / "chunk-0006.tar", other / name)
     forged.flip("chunk-0006.tar", 5000)
-    folders = {"beside": [forged.folder], "in another folder": [forged.folder, other]}.get(
+    folders = {"next to it": [forged.folder], "in another folder": [forged.folder, other]}.get(
         place, [other, forged.folder]
     )
     done = verified(*folders)

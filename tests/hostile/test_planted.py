@@ -1,4 +1,4 @@
-"""What others put where an export writes is neither believed nor touched: journals, chunks, locks, links, pipes."""
+"""Files that others put into an export's folder are neither believed nor touched: journals, chunks, locks, links, pipes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.steps import Steps
 
 LARGE = simple("large", 2_600_000)
 OTHER = simple("other", 700_000)
-MINE = b"somebody else's bytes"
+MINE = b"bytes of another user"
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ PLACES = {
     "the lock": "test.partial.lock",
     "the journal": "test.partial.journal",
 }
-BEGUN = ExportStart({}, {}, "", "", "")
+START = ExportStart({}, {}, "", "", "")
 CHUNKS = [Chunk("chunk-0001.tar", 512)]
 
 
@@ -199,11 +199,11 @@ def elsewhere_of(path: Path) -> Path:
     return out.with_name("elsewhere")
 
 
-def begun_in(out: Path) -> None:
+def started_in(out: Path) -> None:
     """Leaves what an export leaves that was killed."""
     partial = PartialFolder(out, "test", secrets=state_folder() / "exports")
     partial.hold()
-    started = partial.start(CHUNKS, BEGUN, None)
+    started = partial.start(CHUNKS, START, None)
     for name in ("chunk-0001.tar", "README.txt"):
         started.folder.write(name, [MINE])
     lock = (out / "test.partial.lock").read_bytes()
@@ -236,7 +236,7 @@ def test_A1_what_is_not_ours_in_the_output_folder_is_refused_and_left_alone(tmp_
     if os.geteuid():
         pytest.skip("only root may give a file to another user")
     out = tmp_path / "out"
-    begun_in(out)
+    started_in(out)
     spoil(out / PLACES[place])
     before, elsewhere = states(out), elsewhere_of(out / "x")
     kept = elsewhere.read_bytes() if elsewhere.is_file() else None
@@ -247,7 +247,7 @@ def test_A1_what_is_not_ours_in_the_output_folder_is_refused_and_left_alone(tmp_
         partial.hold()
         if is_restarted:
             partial.discard()
-        partial.start(CHUNKS, BEGUN, journal)
+        partial.start(CHUNKS, START, journal)
 
     with pytest.raises(Misuse) as caught:
         as_the_command_does()
@@ -265,7 +265,7 @@ def test_A1_what_is_not_ours_in_the_output_folder_is_refused_and_left_alone(tmp_
 def test_A1_the_command_says_whose_it_is(bundler, make, tmp_path, place):
     if os.geteuid():
         pytest.skip("only root may give a file to another user")
-    begun_in(tmp_path / "out")
+    started_in(tmp_path / "out")
     if place != "the journal":
         (tmp_path / "out/test.partial.journal").unlink()  # it is of another export
     as_other_user(tmp_path / "out" / PLACES[place])
@@ -275,8 +275,8 @@ def test_A1_the_command_says_whose_it_is(bundler, make, tmp_path, place):
 
 
 def test_A1_where_owners_are_made_up_they_do_not_count(tmp_path, monkeypatch):
-    """As on FAT, whose files belong to whoever mounted it, and may be for all to write."""
-    begun_in(tmp_path / "out")
+    """As on FAT: its files belong to the user who mounted it, and all users may be allowed to write."""
+    started_in(tmp_path / "out")
     for place in PLACES.values():
         writable(tmp_path / "out" / place)
     mountinfo = tmp_path / "mountinfo"
@@ -286,7 +286,7 @@ def test_A1_where_owners_are_made_up_they_do_not_count(tmp_path, monkeypatch):
     journal = partial.read_journal()
     assert journal is not None
     partial.hold()
-    partial.start(CHUNKS, BEGUN, journal).close()
+    partial.start(CHUNKS, START, journal).close()
     partial.release()
 
 

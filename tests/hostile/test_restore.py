@@ -14,7 +14,7 @@ from tests.support.watching import within
 
 @pytest.fixture
 def restored(good, tmp_path, capfd):
-    """Runs it in this process. Whatever it writes must be right."""
+    """Runs it in this process. All that it writes must be right."""
 
     def run(folder, *arguments: str) -> tuple[int, str]:
         target = tmp_path / "target"

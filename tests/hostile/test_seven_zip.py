@@ -279,7 +279,7 @@ def test_a_header_that_is_compressed_is_not_even_decoded(sealed, tmp_path, monke
     inner = content_of(bundle / "content.7z", tmp_path / "out")["bundle.json"]
     methods = [{"id": py7zr.FILTER_COPY}, {"id": py7zr.FILTER_CRYPTO_AES256_SHA256}]
     with py7zr.SevenZipFile(bundle / "content.7z", "w", filters=methods, password=PASSPHRASE) as archive:
-        archive.writestr(inner, "bundle.json")  # names in the clear, behind LZMA2
+        archive.writestr(inner, "bundle.json")  # names in the clear, inside LZMA2
     monkeypatch.setattr(py7zr, "SevenZipFile", lambda *_, **__: pytest.fail("was opened"))
     with raises(Damaged, subject="content.7z"):
         verify(VerifyRequest((resealed(bundle),), is_without_signature=True, unlocking=unlocking(tmp_path)), run())
@@ -328,7 +328,9 @@ def test_no_two_archives_and_no_data_and_header_share_an_iv(tmp_path):
         packed(tmp_path / name, [("a", bytes(4096))])
     one, two = ((tmp_path / name).read_bytes() for name in ("one.7z", "two.7z"))
     assert len(one) == len(two)
-    ends = [seven_zip_format.header_place(content[:32])[0] for content in (one, two)]  # what follows is not encrypted
+    ends = [
+        seven_zip_format.header_place(content[:32])[0] for content in (one, two)
+    ]  # the next bytes are not encrypted
     blocks = [content[at : at + 16] for content, end in zip((one, two), ends, strict=True) for at in range(32, end, 16)]
     assert len(set(blocks)) == len(blocks) > 2 * 4096 // 16
     assert content_of(tmp_path / "one.7z", tmp_path) == {"a": bytes(4096)}

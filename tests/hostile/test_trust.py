@@ -32,7 +32,7 @@ from tests.support import images
 from tests.support.parts import shell
 from tests.support.terminal import on_terminal
 
-pytestmark = pytest.mark.no_cover  # what it runs has tests of its own in tests/unit
+pytestmark = pytest.mark.no_cover  # the code that it runs has tests of its own in tests/unit
 
 NAME = "example.org/a/b:1"
 PEOPLE = ("builder", "approver", "third")
@@ -40,7 +40,7 @@ NOBODY = 65534
 ORDER = 2**252 + 27742317777372353535851937790883648493
 AUDITOR = Path(__file__).parents[2] / "scripts/ci/verify.sh"
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners, and becomes somebody else")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners, and becomes another user")
 
 
 @pytest.fixture(scope="module")
@@ -247,8 +247,8 @@ def test_S09_one_good_and_one_bad_signature_are_one(run, place):
     done = run("import", place.bundle, *both, *out, "--receipt", receipt, "--json")
     document = json.loads(done.out)
     assert (done.code, document["signers"], document["badSigners"]) == (0, [place.id("builder")], [place.id("third")])
-    told = json.loads(receipt.read_text())
-    assert (told["signers"], told["requiredSignatures"]) == ([place.id("builder")], 1)
+    reported = json.loads(receipt.read_text())
+    assert (reported["signers"], reported["requiredSignatures"]) == ([place.id("builder")], 1)
 
 
 def test_S09_two_good_signatures_are_two_and_the_receipt_says_so(run, place):
@@ -256,8 +256,8 @@ def test_S09_two_good_signatures_are_two_and_the_receipt_says_so(run, place):
     receipt = place.folder / "receipt.json"
     run_ = ["import", place.bundle, *place.trusting("builder", "third"), "--to", f"oci:{place.folder}/out"]
     assert run(*run_, "--require-signatures", 2, "--receipt", receipt).code == 0
-    told = json.loads(receipt.read_text())
-    assert (set(told["signers"]), told["requiredSignatures"]) == ({place.id("builder"), place.id("third")}, 2)
+    reported = json.loads(receipt.read_text())
+    assert (set(reported["signers"]), reported["requiredSignatures"]) == ({place.id("builder"), place.id("third")}, 2)
     assert "(2 signatures required)" in run("receipt", "show", receipt).out
 
 
@@ -574,7 +574,7 @@ def receipt(run, place) -> Path:
     return path
 
 
-def beside(receipt: Path, place: Place) -> Path:
+def next_to(receipt: Path, place: Place) -> Path:
     return receipt.with_name(f"{receipt.name}.{place.id('approver')}.sig")
 
 
@@ -614,7 +614,7 @@ def test_a6_a_receipt_whose_signature_was_removed_is_obeyed_by_nobody(run, place
     undo, merge = ["undo", receipt], ["receipt", "merge", receipt, "-o", place.folder / "whole.json"]
     assert run(*undo).code == 0
     assert run("receipt", "merge", receipt, "-o", place.folder / "good.json").code == 0
-    spoil(beside(receipt, place))
+    spoil(next_to(receipt, place))
     for command in (undo, merge, [*undo, "--trust", place.pub("approver")], ["receipt", "verify", receipt]):
         done = run(*command)
         assert (done.code, "receipt.json" in done.err) == (5, True), done.err
@@ -628,7 +628,7 @@ def test_a6_a_receipt_whose_signature_was_removed_is_obeyed_by_nobody(run, place
 
 def test_a6_a_receipt_without_a_signature_is_shown_as_unsigned(run, place, receipt):
     assert "signature good" in run("receipt", "show", receipt).out
-    beside(receipt, place).unlink()
+    next_to(receipt, place).unlink()
     done = run("receipt", "show", receipt)
     assert (done.code, "UNSIGNED" in done.out) == (0, True)
     assert run("receipt", "show", receipt, "--json").json["signature"] == "none"
@@ -644,29 +644,29 @@ def test_a6_a_receipt_is_not_read_before_its_signature_is_good(run, place, recei
     done = run(*command, receipt, *login)
     assert (done.code, "does not match the receipt" in done.err) == (5, True), done.err
     if command != ["receipt", "show"]:
-        beside(receipt, place).unlink()
+        next_to(receipt, place).unlink()
         done = run(*command, receipt, *login)
         assert (done.code, "no trusted key has signed" in done.err) == (5, True), done.err
 
 
 def test_a6_receipts_bear_whole_fingerprints(run, place, receipt):
-    told = json.loads(receipt.read_text())
+    reported = json.loads(receipt.read_text())
     builder = place.public("builder").fingerprint
-    assert (told["signers"], told["signerFingerprints"]) == ([builder[:16]], [builder])
-    assert told["trustedFingerprints"] == [builder]
+    assert (reported["signers"], reported["signerFingerprints"]) == ([builder[:16]], [builder])
+    assert reported["trustedFingerprints"] == [builder]
     shown = run("receipt", "show", receipt).out
     assert shown.count(builder) == 2, "who signed the bundle, and who was trusted"
     assert place.public("approver").fingerprint in shown, "who signed the receipt"
     everybody = [word for person in PEOPLE for word in ("--trust", place.pub(person))]
     path = place.folder / "all.json"
     assert run("import", place.bundle, *everybody, "--to", f"oci:{place.folder}/all", "--receipt", path).code == 0
-    told = json.loads(path.read_text())
-    assert told["trustedFingerprints"] == [place.public(person).fingerprint for person in PEOPLE]
+    reported = json.loads(path.read_text())
+    assert reported["trustedFingerprints"] == [place.public(person).fingerprint for person in PEOPLE]
     path = place.folder / "none.json"
     unsigned = ["--insecure-no-signature", "--to", f"oci:{place.folder}/none", "--receipt", path]
     assert run("import", place.bundle, *unsigned).code == 0
-    told = json.loads(path.read_text())
-    assert (told["signerFingerprints"], told["trustedFingerprints"]) == ([], [])
+    reported = json.loads(path.read_text())
+    assert (reported["signerFingerprints"], reported["trustedFingerprints"]) == ([], [])
 
 
 # Keys that came with the bundle
@@ -718,7 +718,7 @@ def test_a3_a_key_in_the_bundle_is_no_trust_anchor(run, place, came_along, way):
     assert (done.code, "in the bundle" in done.err) == (5, True)
     assert not (place.folder / "out").exists()
     done = run("verify", place.bundle, "--trust", given, *place.trusting("builder"))
-    assert done.code == 5, "not even beside a good one"
+    assert done.code == 5, "not even with a good one"
 
 
 def test_a3_a_trust_folder_that_has_a_link_into_the_bundle_trusts_nobody(run, place):
@@ -911,8 +911,8 @@ def test_keys_are_listed_and_removed_by_name_or_key_id(run, place):
         shutil.copy(place.pub(person), Path(os.environ["HOME"]))
         assert run("trust", "add", place.pub(person), "--fingerprint", place.public(person).fingerprint).code == 0
     listed = run("trust", "list", "--json")
-    told = {key["name"]: key["keyId"] for key in json.loads(listed.out)["keys"]}
-    assert (listed.code, told) == (0, {person: place.id(person) for person in PEOPLE})
+    reported = {key["name"]: key["keyId"] for key in json.loads(listed.out)["keys"]}
+    assert (listed.code, reported) == (0, {person: place.id(person) for person in PEOPLE})
     assert run("trust", "remove", "nobody").code == 2
     assert run("trust", "remove", "../trust/third").code == 2
     assert run("trust", "remove", "builder").code == 0
@@ -1237,7 +1237,7 @@ def test_a_private_key_on_the_same_medium_signs_nothing(run, place, signing_comm
 
 @pytest.mark.parametrize("name", ["builder.key", "BUILDER.KEY"])
 def test_a_file_that_may_be_a_private_key_on_a_medium_is_reported_and_not_opened(run, place, name):
-    os.mkfifo(place.bundle / name)  # whoever opened it would wait for ever
+    os.mkfifo(place.bundle / name)  # a reader would wait for ever
     for command in (["verify"], ["import", "--to", f"oci:{place.folder}/out"]):
         done = run(*command, place.bundle, *place.trusting("builder"))
         assert (done.code, "by its name it may be a private key" in done.out) == (4, True)

@@ -198,7 +198,7 @@ def test_P17_what_an_image_says_of_itself_is_escaped_wherever_it_is_reported(com
 
 
 def test_a_link_to_a_folder_on_a_medium_is_not_followed(good, verified, tmp_path):
-    """What is on a medium leads nowhere else; a folder that the user names may be a link."""
+    """Nothing on a medium leads to another place; a folder that the user names may be a link."""
     medium = tmp_path / "medium"
     medium.mkdir()
     (medium / "bundle").symlink_to(good.folder)

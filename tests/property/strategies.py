@@ -1,4 +1,4 @@
-"""What the laws are tried on: names of every form, images of every size, and documents with one fault."""
+"""The inputs of the laws: names of every form, images of every size, and documents with one fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ law = settings(
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
-"""How many examples there are: tests/conftest.py."""
+"""tests/conftest.py has the number of examples."""
 
 MIB = 1 << 20
 
@@ -94,7 +94,7 @@ def _rules(draw: st.DrawFn) -> Rule:
 
 @st.composite
 def namings(draw: st.DrawFn) -> Naming:
-    """How images are named at a target, with a few rules."""
+    """Names of images at a target, by a few rules."""
     rules = tuple(draw(st.lists(_rules(), max_size=3)))
     return Naming(draw(st.sampled_from(MAPPINGS)), NamingRules(rules), draw(tags), "20261123")
 
@@ -123,7 +123,7 @@ configs = st.builds(
 chunk_sizes = st.one_of(
     st.integers(MIB, MIB + 2000),
     st.integers(MIB, 64 * MIB),
-    st.integers(8 << 30, 100_000_000_000),  # where pax headers begin
+    st.integers(8 << 30, 100_000_000_000),  # pax headers begin there
 )
 
 

@@ -32,7 +32,7 @@ from tests.support.archives import COMPRESSIONS, FORMS, docker_files, in_pieces,
 pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
 
 few = settings(law, max_examples=15)
-"""Where each example starts processes or compresses much."""
+"""For laws whose examples start processes or compress much."""
 
 contents = st.one_of(
     st.binary(max_size=3000),

@@ -1,4 +1,4 @@
-"""What is printed is read back as the same value, and reading normalises once and for all."""
+"""A printed value is read back as the same value, and reading normalises once and for all."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ waivers = st.builds(
 
 
 def accepted(verdict: Verdict | None, kept: list[Waiver], least: Severity) -> bool:
-    """What the gate is to accept, said another way: by what is left when all that is allowed is taken away."""
+    """The gate's verdict, computed another way: it accepts if nothing is left when all that is allowed is taken away."""
     if verdict is None or verdict.state is State.ERROR:
         return False
     ids = {each.id for each in kept if each.scanner in ("", "clamav") and each.expires > "2026-11-29"}

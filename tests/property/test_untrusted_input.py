@@ -1,4 +1,4 @@
-"""Whatever comes from a registry, a medium or a file: parsers refuse it in words, and never crash.
+"""Parsers refuse any input from a registry, a medium or a file in words, and never crash.
 
 Every test here lets any exception through that is not a `BundlerError`; that is the failure.
 """

@@ -1,4 +1,4 @@
-"""Promise 3 with attachments: killed at any step, no tag of an image stands before its attachments are there and listed."""
+"""Promise 3 with attachments: killed at any step, no tag of an image is there before its attachments are there and listed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.support.parts import RealRegistry
 from tests.support.steps import Steps
 
 
-def check_whole(registry: RealRegistry, told: str) -> None:
+def check_whole(registry: RealRegistry, reported: str) -> None:
     """The image is there with all its attachments, and each of them is listed."""
     for image in (APP, SBOM, SIGNED, OF_SBOM):
-        assert registry.get(f"team/app/manifests/{image.digest}") == image.content, told
+        assert registry.get(f"team/app/manifests/{image.digest}") == image.content, reported
         for digest, content in image.blobs.items():
-            assert registry.get(f"team/app/blobs/{digest}") == content, told
-    assert listed(registry, APP) == [ENTRY], told
-    assert [entry["digest"] for entry in listed(registry, SBOM)] == [OF_SBOM.digest], told
-    assert registry.get(f"team/app/manifests/{dashed(APP, '.sig')}") == SIGNED.content, told
+            assert registry.get(f"team/app/blobs/{digest}") == content, reported
+    assert listed(registry, APP) == [ENTRY], reported
+    assert [entry["digest"] for entry in listed(registry, SBOM)] == [OF_SBOM.digest], reported
+    assert registry.get(f"team/app/manifests/{dashed(APP, '.sig')}") == SIGNED.content, reported
 
 
 def test_an_import_that_is_killed_at_any_step_leaves_no_tag_without_its_attachments(target, tmp_path):
@@ -41,15 +41,15 @@ def test_an_import_that_is_killed_at_any_step_leaves_no_tag_without_its_attachme
             front.wait_until_idle()
             if not ended.was_killed:
                 break
-            told = f"killed at step {ended.steps}, {ended.last}"
+            reported = f"killed at step {ended.steps}, {ended.last}"
             if "1" in target.tags.get("team/app", []):
-                check_whole(target, told)
+                check_whole(target, reported)
             again = steps.run()
-            assert again.code == 0, f"{told}: {again.err}"
-            check_whole(target, told)
+            assert again.code == 0, f"{reported}: {again.err}"
+            check_whole(target, reported)
             *_, receipt = sorted(state.glob("bundler/receipts/*.json"))
             image = json.loads(Path(receipt).read_text())["targets"][0]["images"][0]
-            assert {each["outcome"] for each in image["attached"]} <= {"pushed", "present"}, told
+            assert {each["outcome"] for each in image["attached"]} <= {"pushed", "present"}, reported
     finally:
         front.stop()
     assert ended.code == 0, ended.err

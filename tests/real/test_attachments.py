@@ -24,7 +24,7 @@ OF_SBOM = referrer(SBOM, "application/vnd.dev.sigstore.bundle.v0.3+json", b'{"me
 ATTACHED = (To(APP, SBOM), To(APP, SIGNED, ".sig", "signature"), To(SBOM, OF_SBOM, kind="signature"))
 NAME = "example.com/team/app:1"
 ENTRY = SBOM.descriptor(artifactType="application/spdx+json", annotations={"org.example.made": "here"})
-FOREIGN = referrer(APP, "application/sarif+json", b"foreign", annotations={"by": "somebody"})
+FOREIGN = referrer(APP, "application/sarif+json", b"foreign", annotations={"by": "a stranger"})
 CHANGING = {"PUT", "POST", "PATCH", "DELETE"}
 
 
@@ -145,7 +145,7 @@ def test_a_fallback_tag_of_something_else_is_not_replaced(other, bring, target):
     assert "1" not in target.tags["team/app"]
 
 
-# What is there already
+# Attachments that are there already
 
 
 def test_entries_of_others_stay_as_they_are(bring, target):
@@ -351,12 +351,12 @@ def test_more_signatures_in_the_bundle_are_no_conflict_either(bring, here, targe
 
 
 def test_a_tag_that_moves_during_the_import_is_noticed(bring, target, fronts):
-    def signed_meanwhile(front: Front, request: Any) -> bool:
+    def signed_at_the_same_time(front: Front, request: Any) -> bool:
         if request.command == "PUT" and request.path.endswith(APP.digest):
             OTHER_SIGNATURE.push(target, "team/app", dashed(APP, ".sig"))
         return False
 
-    ran = bring(fronts(target, signed_meanwhile).host)
+    ran = bring(fronts(target, signed_at_the_same_time).host)
     assert (ran.code, error_of(ran)["code"]) == (6, "tag-taken")
     assert "1" not in target.tags["team/app"]
 
@@ -638,7 +638,7 @@ def push_all(registry: Endpoint) -> None:
 
 
 def attached_at(registry: Endpoint, api: Referrers | None) -> dict[str, list[str]]:
-    """What the registry lists for each manifest, and what its tags refer to."""
+    """The registry's list for each manifest, and the target of each tag."""
     found = {}
     for subject in (MULTI, APP, ARM, SBOM, OF_SBOM):
         by_api = api.digests("team/multi", subject.digest) if api else []

@@ -336,7 +336,7 @@ def test_a_resumed_export_keeps_the_attachments_of_its_start(target, fronts, her
     assert [(each["kind"], each["count"]) for each in ran.json["notCarried"]] == [("attestation", 1)]
     assert not front.count("GET", "/referrers/")
     again = here(*command, "--attachments", "sboms,signatures")
-    assert again.code == 2  # what is there is not what would be made now
+    assert again.code == 2  # the bundle that is there differs from the one that would be made now
     assert "other attachments" in again.json["error"]["message"]
 
 

@@ -98,7 +98,7 @@ def test_a_daemon_gets_what_one_medium_has_and_the_rest_is_explained(
 def test_a_person_changes_media_at_a_terminal(
     made: Path, made_keys: Path, tmp_path: Path, target: RealRegistry
 ) -> None:
-    """What is asked for is told with the number and the chunks; a wrong medium is told."""
+    """A medium is asked for by its number and chunks; a wrong medium is named."""
     robot = Robot(tmp_path / "drive", media_in(made), inserted=0)
     code, shown = on_terminal(
         *("import", robot.drive, "--wait", "--to", target.host, "--trust", made_keys / "tester.pub"),

@@ -44,7 +44,7 @@ STRACE = ["strace", "-f", "--seccomp-bpf", "-qq", "-v", "-e", "trace=execve", "-
 
 @dataclass
 class Workspace:
-    """A checkout of somebody's repository with scripts/ci in it, where jobs run."""
+    """A checkout of a user's repository with scripts/ci in it, where jobs run."""
 
     folder: Path
     secrets: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Workspace:
         return done
 
     def files(self, patterns: list[str]) -> list[Path]:
-        """What of the workspace an artifact would have."""
+        """The files of the workspace that an artifact would have."""
         names = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
         return [path for path in names if any(fnmatch(str(path.relative_to(self.folder)), p) for p in patterns)]
 
@@ -384,7 +384,7 @@ def without_texts(groovy: str) -> str:
 
 
 def blocks(structure: str) -> dict[str, Any]:
-    """The nested blocks of Groovy by what stands before their brace. Fails where brackets do not match."""
+    """The nested blocks of Groovy by the text before their brace. Fails where brackets do not match."""
     root: dict[str, Any] = {}
     levels, opened, last = [root], [], 0
     for match in re.finditer(r"[(){}\[\]]", structure):

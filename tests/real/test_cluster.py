@@ -108,7 +108,7 @@ def kill(process: int) -> None:
 
 @pytest.fixture(scope="module")
 def deployed(made, made_keys, tmp_path_factory) -> Callable[..., list[dict[str, Any]]]:
-    """What ``kubectl apply -k`` would send, of a copy of the folder with the files that it names."""
+    """The objects that ``kubectl apply -k`` would send, of a copy of the folder with the files that it names."""
     folder = shutil.copytree(CLUSTER / "kubernetes", tmp_path_factory.mktemp("deployed") / "kubernetes")
     authority = tmp_path_factory.mktemp("authority")
     certificates(authority)

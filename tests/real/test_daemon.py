@@ -316,7 +316,7 @@ def test_a_registry_is_reached_through_the_daemon_and_the_daemon_left_as_it_was(
         raw = target.get(
             f"{each['target'].removeprefix(target.host + '/').rpartition(':')[0]}/manifests/{each['digestThere']}"
         )
-        assert raw is not None, "the digest that was told is not there"
+        assert raw is not None, "the digest that was reported is not there"
         assert json.loads(raw)["config"]["digest"] in {image_id(built, tag) for tag in BUILDS}
     assert bundler(*run, environment=of(empty_daemon)).code == 6, "digests changed, so the tags are taken"
     assert bundler(*run, "--on-conflict", "skip", environment=of(empty_daemon)).code == 0

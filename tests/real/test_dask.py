@@ -165,14 +165,14 @@ def note_rates(folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "workers", "told"),
+    ("rate", "workers", "reported"),
     [
         (api.Rate(requests=80, connections=2), 2, api.Rate(requests=40.0, connections=1)),
         (api.Rate(size_bytes=1_500_000, connections=3), 1, api.Rate(size_bytes=1_500_000, connections=3)),
     ],
 )
 def test_all_workers_together_keep_to_the_rate(
-    bundle, made_keys, cluster, target, tmp_path, rate: api.Rate, workers: int, told: api.Rate
+    bundle, made_keys, cluster, target, tmp_path, rate: api.Rate, workers: int, reported: api.Rate
 ):
     """Two workers are there. Where only one can keep to the limit, it is as if the other one had joined late."""
     at_work = AtWork()
@@ -186,7 +186,7 @@ def test_all_workers_together_keep_to_the_rate(
         cluster.client.run(mend)
     assert (result.exit_code, digests(target)) == (0, set(NAMES))
     rates = "".join(file.read_text() for file in tmp_path.glob("rates-*")).splitlines()
-    assert rates == [repr(told)] * workers * 4, "four shards for each worker"
+    assert rates == [repr(reported)] * workers * 4, "four shards for each worker"
     (began,) = [event for event in events if isinstance(event, PhaseBegan) and event.in_bytes]
     assert str(began.title).endswith(", 1 worker" if workers == 1 else ", 2 workers")
     assert at_work.most_processes <= workers

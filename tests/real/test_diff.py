@@ -25,7 +25,7 @@ def blobs(month: months.Month) -> dict[str, bytes]:
 
 
 CARRIED = {digest: len(content) for digest, content in blobs(NEW).items() if digest not in blobs(OLD)}
-"""What a receiver of month 1 lacks of month 2."""
+"""The parts of month 2 that a receiver of month 1 lacks."""
 
 
 @pytest.fixture

@@ -224,19 +224,19 @@ REFUSED: dict[str, tuple[Callable[[Path], object], int, str]] = {
 
 @pytest.mark.parametrize("how", REFUSED)
 def test_nothing_is_installed_where_something_is_wrong_and_the_reason_is_said(small, install, tmp_path, how):
-    change, code, told = REFUSED[how]
+    change, code, reported = REFUSED[how]
     change(small)
     before = sorted(tmp_path.rglob("*"))
     done = install()
     assert done.returncode == code, done.stderr
-    assert re.search(told, done.stderr), done.stderr
+    assert re.search(reported, done.stderr), done.stderr
     assert "\n  -> " in done.stderr
     left = set(tmp_path.rglob("*")) - set(before)
     assert left <= {tmp_path / "opt"}
 
 
 def test_pip_gets_the_listed_wheels_alone_and_a_list_in_the_folder_of_a_bundle_counts_for_nothing(small, tmp_path):
-    """pip follows the links of HTML files in its folder. A list that somebody put there would hide a changed wheel."""
+    """pip follows the links of HTML files in its folder. A list that a stranger put there would hide a changed wheel."""
     (small / "pip-1-py3-none-any.whl").unlink()
     with zipfile.ZipFile(small / "pip-1-py3-none-any.whl", "w") as wheel:
         seen = "import os, sys\nprint(sorted(os.listdir(sys.argv[sys.argv.index('--find-links') + 1])))\n"

@@ -326,7 +326,7 @@ HOST = "proxy_set_header Host $http_host;"
 
 @pytest.fixture
 def nginx(tmp_path):
-    """Starts a real nginx before a registry: what stands in its server, and in its location before the registry."""
+    """Starts a real nginx before a registry, with lines in its server, and in its location before the registry."""
     started = []
 
     def start(registry, server: str, location: str = HOST, listen: str = "") -> str:
@@ -422,7 +422,7 @@ def test_a_proxy_of_the_environment_is_reported_and_nothing_next_to_it_is_asked(
         return True
 
     proxy = Front(target, [record]).start()
-    address = f"http://somebody:{SECRET}@{proxy.host}"
+    address = f"http://person:{SECRET}@{proxy.host}"
     try:
         arguments = ("--to", "registry.invalid", "--plain-http", "registry.invalid")
         found = doctor(*arguments, code=7, environment={"HTTP_PROXY": address})

@@ -1,4 +1,4 @@
-"""What `--json` prints is what docs/json.md promises: real documents fit its schema, and have no field that it lacks."""
+"""Documents of `--json` keep the promises of docs/json.md: real documents fit its schema, and have no field that it lacks."""
 
 from __future__ import annotations
 

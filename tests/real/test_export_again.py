@@ -60,7 +60,7 @@ def test_D1_complete_already_is_said(bundler, image_list, origin, keys, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("names", "more", "told"),
+    ("names", "more", "reported"),
     [
         (("a/one:1",), [], "no longer in the list: {host}/b/two:1"),
         ((*BOTH, "b/two:2"), [], "not in it: {host}/b/two:2"),
@@ -71,15 +71,15 @@ def test_D1_complete_already_is_said(bundler, image_list, origin, keys, tmp_path
     ],
     ids=["gone", "new", "chunk size", "format", "a platform that is all there is", "order"],
 )
-def test_D1_other_content_is_exit_2_with_what_differs(export, origin, names, more, told):
+def test_D1_other_content_is_exit_2_with_what_differs(export, origin, names, more, reported):
     TWO.push(origin, "b/two", "2")
     assert export(origin, BOTH).code == 0
     done = export(origin, names, *more)
-    if told is None:
+    if reported is None:
         assert done.code == 0, done.err
     else:
         assert done.code == 2
-        assert told.format(host=origin.host) in done.err
+        assert reported.format(host=origin.host) in done.err
 
 
 def test_D1_a_tag_that_moved_and_another_key_are_reported(export, bundler, new_registry, tmp_path):

@@ -31,7 +31,7 @@ from tests.support.steps import Steps
 from tests.support.sweeps import RANDOM_KILLS
 
 AT_RANDOM = {"tar": 7 * RANDOM_KILLS // 10, "7z": 3 * RANDOM_KILLS // 10}
-"""How many exports are killed at random times, of each format."""
+"""The number of exports that are killed at random times, of each format."""
 
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
 LARGE = simple("large", 2_600_000)
@@ -87,7 +87,7 @@ def content_of(folder: Path) -> dict[str, bytes]:
 
 
 def finished(folder: Path) -> dict[str, bytes]:
-    """What a finished export left; nothing else may be there."""
+    """The files of a finished export; nothing else may be there."""
     assert [path.name for path in folder.iterdir()] == ["test"]
     return content_of(folder / "test")
 
@@ -178,7 +178,7 @@ class Torn:
 
 
 def written_bytes(digest: str, partial: Path, whole: Path) -> int:
-    """How many bytes of a blob, from its first one, are in the files of an export that is not finished.
+    """The number of bytes of a blob, from its first one, in the files of an export that is not finished.
 
     The finished bundle says where they belong, and what they are.
     """
@@ -301,7 +301,7 @@ def test_C12_what_was_started_and_is_gone_at_the_source_is_reported(bundler, mak
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         (["--chunk-size", "2MiB"], "--chunk-size: 1048576 before, 2097152 now"),
         (["--only", "*/a/*"], "no longer in the list: "),
@@ -311,13 +311,13 @@ def test_C12_what_was_started_and_is_gone_at_the_source_is_reported(bundler, mak
     ids=["chunk size", "list", "platform", "format"],
 )
 def test_C12_another_list_or_other_options_are_reported_and_nothing_is_lost(
-    bundler, make, origin, tmp_path, more, told
+    bundler, make, origin, tmp_path, more, reported
 ):
     left_off(make, origin, tmp_path)
     before = {path.name: path.stat().st_size for path in (tmp_path / "out/test.partial").iterdir()}
     other = bundler(*make(origin, *more), environment=EPOCH)
     assert other.code == 2
-    assert told in other.err
+    assert reported in other.err
     assert "--restart" in other.err
     assert before == {path.name: path.stat().st_size for path in (tmp_path / "out/test.partial").iterdir()}
     assert bundler(*make(origin, *more, "--restart"), environment=EPOCH).code == 0
@@ -336,14 +336,14 @@ def test_C14_a_journal_that_is_damaged_or_gone_costs_time_and_nothing_else(bundl
     assert Steps(make(origin, into="smooth"), EPOCH).run().code == 0
     wanted = finished(tmp_path / "smooth")
     journal = left_off(make, origin, tmp_path)
-    begun = {path.name: path.read_bytes() for path in (tmp_path / "out/test.partial").iterdir()}
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "out/test.partial").iterdir()}
     content = journal.read_bytes()
     choose = random.Random(7)
     places = choose.sample(range(len(content)), 12) if kind == "flipped" else [len(content) // 2]
     for place in places:
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         (tmp_path / "out/test.partial").mkdir(parents=True)
-        for name, old in begun.items():
+        for name, old in kept.items():
             (tmp_path / "out/test.partial" / name).write_bytes(old)
         if kind == "flipped":
             flipped = bytearray(content)

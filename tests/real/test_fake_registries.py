@@ -72,7 +72,7 @@ class Client:
         return Client(self.host, f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}")
 
     def with_token(self, challenge: str, scope: str = "") -> Client | Answer:
-        """What comes of asking where a challenge says."""
+        """The answer of the token server that a challenge names."""
         realm, service = re.findall(r'realm="([^"]*)",service="([^"]*)"', challenge)[0]
         answer = self("GET", f"{realm}?service={service}{f'&scope={scope}' if scope else ''}")
         return Client(self.host, f"Bearer {answer.document['token']}") if answer.status == 200 else answer
@@ -80,10 +80,10 @@ class Client:
     def put_blobs(self, name: str, image: Image, base: str = "") -> list[Answer]:
         answers = []
         for digest, content in image.blobs.items():
-            begun = self("POST", f"{base}/v2/{name}/blobs/uploads/", b"")
-            if begun.status != 202:
-                return [*answers, begun]
-            answers.append(self("PUT", f"{begun.headers['Location']}&digest={digest}", content))
+            started = self("POST", f"{base}/v2/{name}/blobs/uploads/", b"")
+            if started.status != 202:
+                return [*answers, started]
+            answers.append(self("PUT", f"{started.headers['Location']}&digest={digest}", content))
         return answers
 
     def put(self, name: str, reference: str, image: Image, base: str = "") -> Answer:
@@ -118,20 +118,20 @@ def harbor(**more: Any) -> Harbor:
 def test_harbor_wants_a_token_for_each_project_that_exists(before, target):
     nobody = before(harbor())
     robot = nobody.as_user("robot$ci", "s3cret")
-    begun = nobody("GET", "/v2/")
-    assert begun.refusal == (401, "UNAUTHORIZED")
-    assert begun.challenge == f'Bearer realm="http://{nobody.host}/service/token",service="harbor-registry"'
-    assert nobody.with_token(begun.challenge).status == 401
+    started = nobody("GET", "/v2/")
+    assert started.refusal == (401, "UNAUTHORIZED")
+    assert started.challenge == f'Bearer realm="http://{nobody.host}/service/token",service="harbor-registry"'
+    assert nobody.with_token(started.challenge).status == 401
     scope = "repository:team/app:pull,push"
-    wrong = nobody.as_user("robot$ci", "wrong").with_token(begun.challenge, scope)
+    wrong = nobody.as_user("robot$ci", "wrong").with_token(started.challenge, scope)
     denied = wrong.push("team/app", "1", IMAGE)
     assert denied.refusal == (401, "UNAUTHORIZED")
     assert denied.challenge == 'Basic realm="harbor"'
     assert denied.error["message"].startswith("unauthorized to access repository: team/app, action: push: unauthorized")
-    assert robot.with_token(begun.challenge, scope).push("team/app", "1", IMAGE).status == 201
+    assert robot.with_token(started.challenge, scope).push("team/app", "1", IMAGE).status == 201
     assert robot.push("team/app", "2", IMAGE).status == 201, "Basic will do"
     assert target.tags == {"team/app": ["1", "2"]}
-    assert nobody.with_token(begun.challenge, scope)("HEAD", "/v2/team/app/manifests/1").status == 200
+    assert nobody.with_token(started.challenge, scope)("HEAD", "/v2/team/app/manifests/1").status == 200
     unknown = robot.push("other/app", "1", IMAGE)
     assert unknown.refusal == (401, "UNAUTHORIZED")
     assert unknown.error["message"] == "project other not found: project other not found"
@@ -188,8 +188,8 @@ def test_nexus_is_below_a_path_and_wants_children_first(before, target):
     assert (outside.status, outside.headers.get_all("Server")) == (404, ["Nexus/3.90.2-06 (COMMUNITY)"])
     assert b"<title>404 - Nexus Repository Manager</title>" in outside.content
     assert client("GET", f"{base}/v2/").status == 200
-    begun = client("POST", f"{base}/v2/team/app/blobs/uploads/", b"")
-    assert begun.headers["Location"].startswith(f"http://{client.host}{base}/v2/team/app/blobs/uploads/")
+    started = client("POST", f"{base}/v2/team/app/blobs/uploads/", b"")
+    assert started.headers["Location"].startswith(f"http://{client.host}{base}/v2/team/app/blobs/uploads/")
     both = index([(IMAGE, images.platform("amd64"))])
     early = client.put("team/app", "1", both, base)
     assert early.refusal == (400, "BLOB_UNKNOWN")
@@ -224,18 +224,18 @@ def test_artifactory_wants_a_key_first_and_no_nested_index(before, target):
 def test_gitlab_lets_names_go_two_levels_below_a_project(before, target):
     nobody = before(GitLab({"group/app"}, {"deploy": "s3cret"}))
     deploy = nobody.as_user("deploy", "s3cret")
-    begun = nobody("GET", "/v2/")
-    assert begun.challenge == f'Bearer realm="http://{nobody.host}/jwt/auth",service="container_registry"'
-    assert nobody.with_token(begun.challenge).refusal == (403, "DENIED")
-    assert nobody.as_user("deploy", "wrong").with_token(begun.challenge).refusal == (401, "UNAUTHORIZED")
-    assert "Gitlab-Container-Registry-Version" in deploy.with_token(begun.challenge)("GET", "/v2/").headers
+    started = nobody("GET", "/v2/")
+    assert started.challenge == f'Bearer realm="http://{nobody.host}/jwt/auth",service="container_registry"'
+    assert nobody.with_token(started.challenge).refusal == (403, "DENIED")
+    assert nobody.as_user("deploy", "wrong").with_token(started.challenge).refusal == (401, "UNAUTHORIZED")
+    assert "Gitlab-Container-Registry-Version" in deploy.with_token(started.challenge)("GET", "/v2/").headers
     for name in ("group/app", "group/app/x", "group/app/x/y"):
-        assert deploy.with_token(begun.challenge, f"repository:{name}:pull,push").push(name, "1", IMAGE).status == 201
+        assert deploy.with_token(started.challenge, f"repository:{name}:pull,push").push(name, "1", IMAGE).status == 201
     for name in ("group/app/x/y/z", "group/other", "group"):
-        denied = deploy.with_token(begun.challenge, f"repository:{name}:pull,push").push(name, "1", IMAGE)
+        denied = deploy.with_token(started.challenge, f"repository:{name}:pull,push").push(name, "1", IMAGE)
         assert denied.refusal == (401, "UNAUTHORIZED")
         assert denied.challenge.endswith(f',scope="repository:{name}:pull,push",error="insufficient_scope"')
-    anonymous = nobody.with_token(begun.challenge, "repository:group/app:pull,push")
+    anonymous = nobody.with_token(started.challenge, "repository:group/app:pull,push")
     assert anonymous("HEAD", "/v2/group/app/manifests/1").status == 200
     assert anonymous.push("group/app", "2", IMAGE).status == 401
     assert set(target.tags) == {"group/app", "group/app/x", "group/app/x/y"}
@@ -244,10 +244,10 @@ def test_gitlab_lets_names_go_two_levels_below_a_project(before, target):
 def test_quay_wants_an_organisation_and_known_configs(before, target):
     nobody = before(Quay({"org"}, extended_names=False))
     robot = nobody.as_user("org+robot", "s3cret")
-    begun = nobody("GET", "/v2/")
-    assert (begun.status, begun.content) == (401, b"true")
-    assert begun.challenge == f'Bearer realm="http://{nobody.host}/v2/auth",service="{nobody.host}"'
-    pusher = robot.with_token(begun.challenge, "repository:org/app:pull,push")
+    started = nobody("GET", "/v2/")
+    assert (started.status, started.content) == (401, b"true")
+    assert started.challenge == f'Bearer realm="http://{nobody.host}/v2/auth",service="{nobody.host}"'
+    pusher = robot.with_token(started.challenge, "repository:org/app:pull,push")
     assert pusher.push("org/app", "1", IMAGE).status == 201
     assert pusher.push("org/app", "chart", images.artifact("chart")).status == 201
     odd = images.artifact("odd")
@@ -255,11 +255,11 @@ def test_quay_wants_an_organisation_and_known_configs(before, target):
     refused = pusher.push("org/app", "odd", odd)
     assert refused.refusal == (400, "MANIFEST_INVALID")
     assert "'application/vnd.oci.empty.v1+json' is not one of" in refused.error["detail"]["message"]
-    nested = robot.with_token(begun.challenge, "repository:org/team/app:pull,push")
+    nested = robot.with_token(started.challenge, "repository:org/team/app:pull,push")
     assert nested.refusal == (400, "NAME_INVALID")
     assert nested.error["message"] == "Nested repositories are not supported. Found: org/team/app"
-    assert robot.with_token(begun.challenge, "repository:org/app:delete").refusal == (400, "INVALID_REQUEST")
-    unknown = robot.with_token(begun.challenge, "repository:no/app:pull,push").push("no/app", "1", IMAGE)
+    assert robot.with_token(started.challenge, "repository:org/app:delete").refusal == (400, "INVALID_REQUEST")
+    unknown = robot.with_token(started.challenge, "repository:no/app:pull,push").push("no/app", "1", IMAGE)
     assert unknown.refusal == (401, "UNAUTHORIZED")
     assert unknown.challenge.endswith(',scope="repository:no/app:pull,push"')
     modern = before(Quay({"org"})).as_user("org+robot", "s3cret")

@@ -1,4 +1,4 @@
-"""The file system that fails on demand does what it says: what is proved with it stands on this."""
+"""The file system that fails on demand does what it says: all proofs with it rest on this."""
 
 from __future__ import annotations
 

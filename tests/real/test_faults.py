@@ -1,6 +1,6 @@
-"""A network and registries that fail: what can be mended is mended once, in one place; the rest is told by its exit code.
+"""A network and registries that fail: what can be mended is mended once, in one place; the rest is reported by its exit code.
 
-A front of ours stands before a real registry, because no real part fails on demand; its log shows what was not asked.
+A front of ours is before a real registry, because no real part fails on demand; its log shows what was not asked.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def holds(target, name: str) -> Image:
         times(1, answer(502, {}, b"<html>"), lambda r: r.command == "PUT" and "/manifests/" in r.path),
         times(1, cut_after(0), lambda r: r.command == "PUT" and "/uploads/" in r.path),
     ],
-    ids=["upload not begun", "upload lost", "busy", "manifest not taken", "answer lost"],
+    ids=["upload not started", "upload lost", "busy", "manifest not taken", "answer lost"],
 )  # fmt: skip
 def test_an_import_mends_what_passes(bring, target, fault):
     done, outcomes, _ = bring(fault)
@@ -290,7 +290,7 @@ def test_nothing_is_sent_for_a_blob_that_is_damaged_on_the_medium(bring, bundle,
     assert "chunk-0001.tar at offset" in done.out
     assert set(target.tags) == {"library/oci", "team/other/shares"}
     assert layer[0].removeprefix("sha256:") not in target.blobs
-    assert front.count("DELETE", "/uploads/") == 1, "the upload is given up, not left behind"
+    assert front.count("DELETE", "/uploads/") == 1, "the upload is cancelled"
 
 
 def test_an_image_that_is_there_costs_one_request(bring):

@@ -226,7 +226,7 @@ sys.exit(run(sys.argv[2:]))
 
 @pytest.mark.parametrize(("free", "code"), [(40, 0), (3, 8), (2, 8)])
 def test_C09_few_open_files(layout, keys, tmp_path, free, code):
-    """Where few files may be open, few are; where that is not enough, it is told in plain words."""
+    """If few files may be open, few are; if that is not enough, the error says so in plain words."""
     command = ["export", layout, "--name", "test", "-o", str(tmp_path / "out"), "--key", str(keys[0])]
     done = subprocess.run(
         [sys.executable, "-c", HOLDING, str(free), *command], capture_output=True, text=True, timeout=60

@@ -94,7 +94,7 @@ class Journey:
         return folder
 
     def small_files(self) -> Path:
-        """What the builder keeps of a bundle."""
+        """The files of a bundle that the builder keeps."""
         folder = self.folder / "kept"
         if not folder.exists():
             shutil.copytree(self.bundle, folder, ignore=shutil.ignore_patterns("chunk-*"))

@@ -69,16 +69,16 @@ def hanging(fs: FaultFs, arguments: list[str], operation: str, pattern: str) -> 
 
 
 def read_until(process: subprocess.Popen, text: str) -> str:
-    """What the command tells until it tells this."""
-    told = b""
-    while text.encode() not in told:
+    """The output of the command up to this text."""
+    reported = b""
+    while text.encode() not in reported:
         assert select.select([process.stderr], [], [], SECONDS_TO_END)[0], (
-            f"not told in time, but only: {told.decode()}"
+            f"not reported in time, but only: {reported.decode()}"
         )
         piece = os.read(process.stderr.fileno(), 4096)
-        assert piece, f"not told, but only: {told.decode()}"
-        told += piece
-    return told.decode()
+        assert piece, f"not reported, but only: {reported.decode()}"
+        reported += piece
+    return reported.decode()
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_M23_C10_a_run_that_hangs_in_the_kernel_is_stopped(bundler, fs, commands
     process = hanging(fs, commands[command], operation, pattern)
     for number in signals:
         process.send_signal(number)
-    told = read_until(process, "run the same command again")
+    reported = read_until(process, "run the same command again")
     assert not (fs.backing / "test").exists()
-    fs.heal()  # the kernel lets nobody go before, not even whoever is killed
-    told += process.communicate(timeout=SECONDS_TO_END)[1]
-    assert (process.returncode, "Traceback" in told) == (130, False), told
+    fs.heal()  # the kernel lets nobody go before, not even a killed process
+    reported += process.communicate(timeout=SECONDS_TO_END)[1]
+    assert (process.returncode, "Traceback" in reported) == (130, False), reported
     shutil.rmtree(fs.backing / "test", ignore_errors=True)  # the rename that was under way
     if command == "receipt":
         (fs.path / "r.json.unfinished").unlink(missing_ok=True)

@@ -56,9 +56,9 @@ class Liar:
             self.hold(child, repository=repository, tag=None)
         for digest, content in image.blobs.items():
             self.table[f"{repository}/blobs/{digest}"] = ({"Content-Type": "application/octet-stream"}, content)
-        told = {"Content-Type": image.media_type, **headers}
+        reported = {"Content-Type": image.media_type, **headers}
         for name in filter(None, (tag, image.digest)):
-            self.table[f"{repository}/manifests/{name}"] = ({k: v for k, v in told.items() if v}, image.content)
+            self.table[f"{repository}/manifests/{name}"] = ({k: v for k, v in reported.items() if v}, image.content)
         return image
 
 
@@ -78,7 +78,7 @@ def front(liar) -> Front:
 
 @pytest.fixture
 def export(here, front, tmp_path) -> Callable[..., Ran]:
-    """Exports an image beside one with which nothing is wrong."""
+    """Exports an image together with a good one."""
 
     def run(*more: object) -> Ran:
         names = [f"docker://{front.host}/a/{name}:1" for name in ("x", "ok")]
@@ -93,9 +93,9 @@ def carried(tmp_path: Path) -> dict[str, str]:
     return {blob["digest"]: blob["mediaType"] for blob in manifest["blobs"]}
 
 
-def refused(done: Ran, code: int, told: str, tmp_path: Path) -> None:
+def refused(done: Ran, code: int, reported: str, tmp_path: Path) -> None:
     assert done.code == code, done.err
-    assert told in done.err
+    assert reported in done.err
     assert "a/x:1" in done.err
     assert "a/ok" not in done.err
     assert not (tmp_path / "test").exists()
@@ -110,7 +110,7 @@ def of(document: Any, media_type: str = OCI_MANIFEST, like: Image = ONE) -> Imag
 DOCUMENT = json.loads(ONE.content)
 
 
-# O01, O05, O06: which bytes a name stands for
+# O01, O05, O06: the bytes that a name refers to
 
 
 def test_O01_a_manifest_that_is_not_what_its_header_says_names_both_digests(liar, export, tmp_path):
@@ -202,7 +202,7 @@ MANIFESTS: dict[str, tuple[Image, dict[str, str], int, str]] = {
     "4 MiB and one byte": (of(ONE.content.ljust((4 << 20) + 1)), {}, 6, "too long"),
     "nested without end": (of(b'{"a":' * 100_000), {}, 4, ""),
     "not a number": (of(ONE.content.replace(b'"schemaVersion": 2', b'"schemaVersion": NaN')), {}, 4, ""),
-    "bytes behind the end": (of(ONE.content + b"{}"), {}, 4, ""),
+    "bytes after the end": (of(ONE.content + b"{}"), {}, 4, ""),
     "not UTF-8": (of(b'{"schemaVersion": 2, "mediaType": "\xff"}'), {}, 4, ""),
     "a list": (of([]), {}, 4, "not a JSON object"),
     "nothing": (of(b""), {}, 4, ""),
@@ -222,12 +222,12 @@ MANIFESTS: dict[str, tuple[Image, dict[str, str], int, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("lie", "headers", "code", "told"), MANIFESTS.values(), ids=MANIFESTS)
+@pytest.mark.parametrize(("lie", "headers", "code", "reported"), MANIFESTS.values(), ids=MANIFESTS)
 def test_O07_O08_O13_a_manifest_that_is_none_is_refused_and_names_its_image(
-    liar, export, front, tmp_path, lie, headers, code, told
+    liar, export, front, tmp_path, lie, headers, code, reported
 ):
     liar.hold(lie, **headers)
-    refused(export(), code, told, tmp_path)
+    refused(export(), code, reported, tmp_path)
     assert not [path for _, path in front.requests if "etc" in path or "md5" in path]
     assert front.count("GET", LAYERS[0]["digest"]) == 0
 
@@ -347,7 +347,7 @@ FOREIGN_TYPE = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 
 @pytest.fixture
 def vendor(target) -> Iterator[Front]:
-    """Somebody else's server, which has the layer."""
+    """The server of a stranger, which has the layer."""
 
     def serve(front, request) -> bool:
         front.seen.append(dict(request.headers.items()))
@@ -356,8 +356,8 @@ def vendor(target) -> Iterator[Front]:
             return True
         range_ = request.headers.get("Range", "")
         start = int(range_.removeprefix("bytes=").removesuffix("-") or 0)
-        told = {"Content-Range": f"bytes {start}-{len(FOREIGN) - 1}/{len(FOREIGN)}"} if start else {}
-        front.send(request, 206 if start else 200, told, FOREIGN[start:])
+        reported = {"Content-Range": f"bytes {start}-{len(FOREIGN) - 1}/{len(FOREIGN)}"} if start else {}
+        front.send(request, 206 if start else 200, reported, FOREIGN[start:])
         return True
 
     front = Front(target, [serve]).start()
@@ -424,7 +424,7 @@ def test_a_foreign_layer_that_breaks_off_goes_on_where_it_was(liar, export, vend
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "told"),
+    ("fault", "code", "reported"),
     [
         (answer(200, {}, FOREIGN[:-1] + b"x"), 4, "do not match the digest"),
         (answer(200, {}, FOREIGN + b"x"), 4, "another size"),
@@ -434,12 +434,12 @@ def test_a_foreign_layer_that_breaks_off_goes_on_where_it_was(liar, export, vend
     ],
     ids=["other bytes", "too long", "404", "401", "503"],
 )
-def test_a_foreign_layer_is_believed_no_more_than_others(liar, export, vendor, tmp_path, fault, code, told):
+def test_a_foreign_layer_is_believed_no_more_than_others(liar, export, vendor, tmp_path, fault, code, reported):
     docker_login(vendor.host)
     liar.hold(with_foreign_layer(f"http://{vendor.host}/layers/1"))
     seen: list[str | None] = []
     vendor.faults = [lambda front, request: seen.append(request.headers.get("Authorization")) or False, fault]
-    refused(export("--foreign-layers", vendor.host), code, told, tmp_path)
+    refused(export("--foreign-layers", vendor.host), code, reported, tmp_path)
     assert set(seen) == {None}
 
 

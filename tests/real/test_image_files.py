@@ -23,7 +23,7 @@ PACKED = {
     "ultra.7z": "7z a -bso0 -bsp0 -mx=9 {to} {file}",
     "loose.7z": "mkdir loose && tar -xf {file} -C loose && cd loose && 7z a -bso0 -bsp0 {to} .",
 }
-"""How people pack a tar, by the file's ending."""
+"""The ways in which people pack a tar, by the file's ending."""
 
 APP = images.image([images.packed(images.layer_tar(f"layer-{n}", 400_000)) for n in range(2)])
 
@@ -155,7 +155,7 @@ def test_files_that_other_tools_save_are_carried(bundler, layout_tar, saved, tmp
 
 
 def test_a_layout_that_docker_can_load_too_keeps_its_digests(bundler, tmp_path, keys):
-    """What is restored from a bundle with tar is a layout and an archive of docker save at once."""
+    """A bundle that is restored with tar is a layout and an archive of docker save at once."""
     APP.write_layout(tmp_path / "layout", "example.org/team/app:1")
     first = exported(bundler, f"oci:{tmp_path}/layout", tmp_path)
     shell("mkdir restored && cat t/chunk-*.tar | tar -x -i -C restored && tar -cf both.tar -C restored .", cwd=tmp_path)

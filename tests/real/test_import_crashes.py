@@ -1,7 +1,7 @@
 """Promises 3 and 5 for imports: killed before or after every step that changes something, and at any time.
 
-Each time the same command, run again, ends with 0, with the same digests at the target and a receipt. What stands is not
-sent again. No tag moves before all images are there (T14), each tag is old or new (T15), and what a tag stood for before
+Each time the same command, run again, ends with 0, with the same digests at the target and a receipt. Parts that are there are not
+sent again. No tag moves before all images are there (T14), each tag is old or new (T15), and the image of a tag before
 can be read in a receipt as soon as it has moved.
 """
 
@@ -33,7 +33,7 @@ from tests.support.steps import Ended, Steps
 from tests.support.sweeps import RANDOM_KILLS
 
 LOCKS_OF_THE_DEAD = {".bundler-lock", "images.tar.lock"}
-"""What a run may leave that was killed when all was done; a run that finds nothing to do takes no lock."""
+"""The files that a run may leave if it was killed when all was done; a run that finds nothing to do takes no lock."""
 WORKERS = 8
 """Threads for small blobs, see `bundler.transfer.SMALL_WORKERS`."""
 
@@ -49,7 +49,7 @@ IMAGES = {
     "team/app:1": images.image([_SHARED, gzip.compress(images.layer_tar("app"), mtime=0)]),
 }
 REPLACED = "team/app:1"
-"""Its tag stands for an old image before."""
+"""Its tag refers to an old image before."""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def made(tmp_path_factory) -> tuple[Path, Path]:
 
 @dataclass
 class Counting(Front):
-    """A front that knows what is still going on behind it when whoever asked is dead."""
+    """A front that knows which requests still run when the client is dead."""
 
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _going_on: int = 0
@@ -93,7 +93,7 @@ class Counting(Front):
 
 @dataclass
 class Place:
-    """A registry behind a front, which can be put back to what it was before all imports."""
+    """A registry with a front, which can be reset to its state before all imports."""
 
     registry: RealRegistry
     front: Counting
@@ -115,7 +115,7 @@ class Place:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What every tag stands for, as it stands in the storage."""
+        """The digest that every tag refers to, as the storage has it."""
         root = self.registry.storage / "docker/registry/v2/repositories"
         return {
             f"{link.parents[4].relative_to(root)}:{link.parents[1].name}": link.read_text()
@@ -132,7 +132,7 @@ class Place:
         }
 
     def sent(self) -> Counter[tuple[str, str]]:
-        """How often the bytes of each blob were begun to be sent to each repository."""
+        """The number of times that sending each blob to each repository started."""
         found = (
             re.fullmatch(r"/v2/(.+)/blobs/uploads/.*[?&]digest=(sha256)%3A([0-9a-f]+).*", path)
             for method, path in self.front.requests
@@ -141,7 +141,7 @@ class Place:
         return Counter((match[1], f"{match[2]}:{match[3]}") for match in found if match)
 
     def holds(self, name: str, image: Image) -> bool:
-        """Whether a repository has an image with all its parts, each with its own bytes."""
+        """True if a repository has an image with all its parts, each with its own bytes."""
         blobs = self.registry.storage / "docker/registry/v2/blobs/sha256"
         repository = self.registry.storage / "docker/registry/v2/repositories" / name.partition(":")[0]
         for digest, content in image.all_blobs().items():
@@ -180,16 +180,16 @@ AFTER = {name: image.digest for name, image in IMAGES.items()}
 
 
 def check_after_kill(place: Place, ended: Ended) -> None:
-    """What must hold at any moment."""
+    """Asserts the promises that hold at any moment."""
     place.front.wait_until_idle()
     tags = place.tags
-    told = f"killed at step {ended.steps}, {ended.last}"
+    reported = f"killed at step {ended.steps}, {ended.last}"
     for name, digest in tags.items():
-        assert digest in (BEFORE.get(name), AFTER[name]), told
-    assert REPLACED in tags, told
+        assert digest in (BEFORE.get(name), AFTER[name]), reported
+    assert REPLACED in tags, reported
     if tags != BEFORE:
         for name, image in IMAGES.items():
-            assert place.holds(name, image), f"{told}: a tag moved before everything was there"
+            assert place.holds(name, image), f"{reported}: a tag moved before everything was there"
     if tags[REPLACED] != _OLD.digest:
         noted = [
             image["replaced"]
@@ -197,7 +197,7 @@ def check_after_kill(place: Place, ended: Ended) -> None:
             for target in receipt.get("targets", [])
             for image in target["images"]
         ]
-        assert _OLD.digest in noted, f"{told}: nobody knows what the tag stood for"
+        assert _OLD.digest in noted, f"{reported}: the old image of the tag is recorded nowhere"
 
 
 def test_a_tag_that_is_there_moves_after_all_new_tags(place):
@@ -222,23 +222,23 @@ def test_a_tag_that_is_there_moves_after_all_new_tags(place):
 
 
 def check_rerun(place: Place, steps: Steps, ended: Ended) -> None:
-    """The same command again ends well, and sends nothing again that stands."""
-    told = f"killed at step {ended.steps}, {ended.last}"
+    """The same command again ends well, and sends nothing again that is there."""
+    reported = f"killed at step {ended.steps}, {ended.last}"
     standing, sent = place.standing, place.sent()
     place.front.requests.clear()
     whole = len(place.receipts(".json"))
     again = steps.run()
-    assert again.code == 0, f"{told}: {again.err}"
-    assert place.tags == AFTER, told
-    assert all(place.holds(name, image) for name, image in IMAGES.items()), told
-    assert not standing & place.sent().keys(), f"{told}: what stands was sent again"
+    assert again.code == 0, f"{reported}: {again.err}"
+    assert place.tags == AFTER, reported
+    assert all(place.holds(name, image) for name, image in IMAGES.items()), reported
+    assert not standing & place.sent().keys(), f"{reported}: a part that was there was sent again"
     both = sent + place.sent()
-    assert max(both.values(), default=0) <= 2, told
-    assert sum(number > 1 for number in both.values()) <= WORKERS, told
+    assert max(both.values(), default=0) <= 2, reported
+    assert sum(number > 1 for number in both.values()) <= WORKERS, reported
     receipts = place.receipts(".json")
-    assert len(receipts) == whole + 1, told
-    assert {image["readBack"] for image in receipts[-1]["targets"][0]["images"]} == set(AFTER.values()), told
-    assert any(receipt["exitCode"] == 0 for receipt in receipts), told
+    assert len(receipts) == whole + 1, reported
+    assert {image["readBack"] for image in receipts[-1]["targets"][0]["images"]} == set(AFTER.values()), reported
+    assert any(receipt["exitCode"] == 0 for receipt in receipts), reported
 
 
 def test_an_import_that_is_killed_at_any_step_is_finished_by_the_same_command(place):
@@ -285,7 +285,7 @@ def blobs_of(image: Image) -> dict[str, bytes]:
 
 
 def layout_names(layout: Path) -> dict[str, str]:
-    """What each name in index.json stands for; every one of them must have all its parts."""
+    """The image of each name in index.json; every one of them must have all its parts."""
     path = layout / "index.json"
     if not path.exists():
         return {}
@@ -316,7 +316,7 @@ def test_C04_C05_an_import_into_a_layout_that_is_killed_or_cut_off_at_any_moment
         assert again.code == 0, f"{where}: {again.err}"
         assert layout_names(layout) == AFTER, where
         left = {path.name for path in layout.rglob(".*")}
-        assert left <= LOCKS_OF_THE_DEAD, f"{where}: something was left behind"
+        assert left <= LOCKS_OF_THE_DEAD, f"{where}: files are left"
         assert len(list((states / "bundler/receipts").glob("*.json"))) in (1, 2), where
     assert count >= 50 // 6, "an import has more moments than that"
 
@@ -345,7 +345,7 @@ def test_C04_C05_an_import_into_an_archive_that_is_killed_or_cut_off_at_any_mome
 
 
 def test_an_import_that_is_to_write_a_receipt_of_a_name_is_finished_by_the_same_command(place, made, tmp_path):
-    """Until the receipt is there under its name; then the same command is told that receipts are never overwritten.
+    """Until the receipt is there under its name; then the same command refuses to overwrite the receipt.
 
     Killed at the first and at the last steps, which are those of the receipt.
     """
@@ -368,7 +368,7 @@ def test_an_import_that_is_to_write_a_receipt_of_a_name_is_finished_by_the_same_
         is_written = mine.exists()
         codes.append(steps.run().code)
         assert codes[-1] == (2 if is_written else 0), f"killed at step {ended.steps}, {ended.last}"
-        told, signature = mine.read_bytes(), next(mine.parent.glob("receipt.json.*.sig")).read_bytes()
-        assert json.loads(told)["exitCode"] == 0
-        public.verify(signature, told)
+        reported, signature = mine.read_bytes(), next(mine.parent.glob("receipt.json.*.sig")).read_bytes()
+        assert json.loads(reported)["exitCode"] == 0
+        public.verify(signature, reported)
     assert set(codes) == {0, 2}

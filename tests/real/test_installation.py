@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DEBIAN_PYTHON = "/usr/bin/python3"
 NEEDED = ("click", "docutils", "setuptools", "_distutils_hack")
-"""What building the package and ``bundler --version`` import. All else would come from an index, which no test asks."""
+"""The libraries that building the package and ``bundler --version`` import. All others would come from an index, which no test asks."""
 
 
 def words_of_the_readme() -> str:
@@ -58,5 +58,5 @@ def test_e_what_the_readme_says_installs_the_command_with_the_python_of_debian(t
 
 def test_e_no_document_tells_to_install_into_the_python_of_the_system():
     for document in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("scripts/**/*.md")):
-        told = re.findall(r"^(?:.*[`\s])?(?:sudo )?pip3? install .*$", document.read_text(), re.MULTILINE)
-        assert told == [], document
+        reported = re.findall(r"^(?:.*[`\s])?(?:sudo )?pip3? install .*$", document.read_text(), re.MULTILINE)
+        assert reported == [], document

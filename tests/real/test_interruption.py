@@ -54,7 +54,7 @@ def stalled(new_registry):
 
 
 def start(*arguments: str, **options: object) -> subprocess.Popen:
-    """Starts the command so that it hears Ctrl-C, also where whoever runs the tests in the background does not."""
+    """Starts the command so that it hears Ctrl-C, also if the tests run in the background without it."""
     command = [sys.executable, "-m", "bundler", *arguments]
     hear = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=hear, **options)  # type: ignore[call-overload]
@@ -71,10 +71,10 @@ def test_an_export_that_is_stopped_ends_soon_and_leaves_nothing_that_looks_finis
     process = start(*export, text=True)
     assert reached.wait(SECONDS_TO_END)
     process.send_signal(number)
-    _, told = process.communicate(timeout=SECONDS_TO_END)
+    _, reported = process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == 130
-    assert "run the same command again" in told
-    assert "Traceback" not in told
+    assert "run the same command again" in reported
+    assert "Traceback" not in reported
     assert not (tmp_path / "test").exists()
     checked = bundler("verify", tmp_path, "--trust", keys[1])
     assert (checked.code, "not finished" in checked.err) == (9, True)
@@ -105,8 +105,8 @@ def test_an_import_that_is_stopped_has_moved_no_tag_and_goes_on(bundler, stalled
     assert 'bundler_registry_responses{task="import",command="import",code="202"}' in figures
     assert "_last_success_" not in figures
     (receipt,) = (Path(os.environ["HOME"]) / ".local/state/bundler/receipts").glob("*.json*")
-    told = json.loads(receipt.read_text())
-    assert (receipt.suffix, told["exitCode"], told["targets"][0]["images"][0]["outcome"]) == (
+    reported = json.loads(receipt.read_text())
+    assert (receipt.suffix, reported["exitCode"], reported["targets"][0]["images"][0]["outcome"]) == (
         ".json",
         130,
         "unfinished",

@@ -1,4 +1,4 @@
-"""An operator who reads Chinese is told in Chinese what to do when an import fails."""
+"""An operator who reads Chinese reads in Chinese what to do when an import fails."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ FINGERPRINT = re.compile(r"\b(?:[0-9a-f]{4} ){3,}[0-9a-f]{4}\b")
 COMMAND = re.compile(r"\b(?:bundler|openssl|docker|chmod|source|echo) [^\u4e00-\u9fff，。；：]*")
 
 
-def english_in(told: str) -> list[str]:
+def english_in(reported: str) -> list[str]:
     """Three English words and more in a row, outside of fingerprints and of commands that are to be typed."""
-    return re.findall(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}", COMMAND.sub("", FINGERPRINT.sub("", told)))
+    return re.findall(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}", COMMAND.sub("", FINGERPRINT.sub("", reported)))
 
 
 @pytest.fixture
-def told():
+def reported():
     """Runs a command for an operator who reads Chinese, in a fork; what it says must be Chinese."""
 
     def run(*arguments: object, code: int) -> str:
@@ -61,47 +61,47 @@ def told():
     return run
 
 
-def test_a_journey_is_all_chinese(told, origin, target, image_list, tmp_path):
+def test_a_journey_is_all_chinese(reported, origin, target, image_list, tmp_path):
     trust = ["--trust", tmp_path / "b.pub"]
-    assert "指纹" in told("keygen", "b", "-d", tmp_path, code=0)
+    assert "指纹" in reported("keygen", "b", "-d", tmp_path, code=0)
     listed = image_list(origin, "library/oci:1", "library/docker:1", "team/other/shares:1")
     export = ["export", listed, "-o", tmp_path, "--key", tmp_path / "b.key"]
     bundle, into = tmp_path / "test", ["--to", target.host]
-    assert "未制作" in told(*export, "--dry-run", code=0)
-    assert "镜像" in told(*export, "--platform", "linux/amd64", code=0)
-    assert "此前已完成" in told(*export, "--platform", "linux/amd64", code=0)
-    assert "未经验证" in told("inspect", bundle, code=0)
-    assert "完好" in told("verify", bundle, *trust, code=0)
-    assert "将推送" in told("import", bundle, *trust, *into, "--dry-run", code=0)
-    assert "已推送" in told("import", bundle, *trust, *into, "--receipt", tmp_path / "r.json", "--verbose", code=0)
+    assert "未制作" in reported(*export, "--dry-run", code=0)
+    assert "镜像" in reported(*export, "--platform", "linux/amd64", code=0)
+    assert "此前已完成" in reported(*export, "--platform", "linux/amd64", code=0)
+    assert "未经验证" in reported("inspect", bundle, code=0)
+    assert "完好" in reported("verify", bundle, *trust, code=0)
+    assert "将推送" in reported("import", bundle, *trust, *into, "--dry-run", code=0)
+    assert "已推送" in reported("import", bundle, *trust, *into, "--receipt", tmp_path / "r.json", "--verbose", code=0)
     simple("other").push(target, "library/oci", "1")
-    assert "指向其他镜像" in told("import", bundle, *trust, *into, code=6)
-    assert "全部完好" in told("import", bundle, *trust, *into, "--on-conflict", "suffix", "--verify-target", code=0)
-    assert "操作者" in told("receipt", "show", tmp_path / "r.json", code=0)
-    assert "已被他人移动" in told("undo", tmp_path / "r.json", code=3)
-    assert "项检查" in told("doctor", tmp_path, *into, code=0)
+    assert "指向其他镜像" in reported("import", bundle, *trust, *into, code=6)
+    assert "全部完好" in reported("import", bundle, *trust, *into, "--on-conflict", "suffix", "--verify-target", code=0)
+    assert "操作者" in reported("receipt", "show", tmp_path / "r.json", code=0)
+    assert "已被他人移动" in reported("undo", tmp_path / "r.json", code=3)
+    assert "项检查" in reported("doctor", tmp_path, *into, code=0)
     chunk = bundle / "chunk-0001.tar"
     content = bytearray(chunk.read_bytes())
     content[5000] ^= 1
     chunk.write_bytes(content)
-    assert "已损坏" in told("verify", bundle, *trust, code=4)
+    assert "已损坏" in reported("verify", bundle, *trust, code=4)
     chunk.unlink()
-    assert "在别处" in told("verify", bundle, *trust, code=9)
+    assert "在别处" in reported("verify", bundle, *trust, code=9)
 
 
-def test_what_is_wrong_with_a_request_is_reported_in_chinese(told, keys, tmp_path):
-    told("import", tmp_path / "nothing", "--to", "registry.internal", code=2)
-    told("trust", "add", keys[0], code=2)
-    told("trust", "add", keys[1], code=2)
-    told("trust", "list", code=0)
-    told("doctor", code=0)
-    told("export", "docker://a:1", "-o", tmp_path, "--key", keys[1], code=2)
-    told("pull", code=2)
-    told("export", "x", "--tls-verify", code=2)
-    told("export", "x", "-o", code=2)
+def test_what_is_wrong_with_a_request_is_reported_in_chinese(reported, keys, tmp_path):
+    reported("import", tmp_path / "nothing", "--to", "registry.internal", code=2)
+    reported("trust", "add", keys[0], code=2)
+    reported("trust", "add", keys[1], code=2)
+    reported("trust", "list", code=0)
+    reported("doctor", code=0)
+    reported("export", "docker://a:1", "-o", tmp_path, "--key", keys[1], code=2)
+    reported("pull", code=2)
+    reported("export", "x", "--tls-verify", code=2)
+    reported("export", "x", "-o", code=2)
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("name: x\nimages:\n- Foo:Bar@x\n- image: a\n  platform: y\n- {from: b}\nnme: 3\nplatforms: arm\n")
-    told("export", wrong, "-o", tmp_path, "--unsigned", code=2)
+    reported("export", wrong, "-o", tmp_path, "--unsigned", code=2)
 
 
 @pytest.mark.parametrize(

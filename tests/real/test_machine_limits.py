@@ -60,7 +60,7 @@ def test_A9_too_little_address_space_is_exit_8_before_a_library_is_loaded(export
 
 
 def test_A9_the_least_address_space_is_enough_or_said_to_be_too_little(export):
-    done = export(limits={resource.RLIMIT_AS: 256 << 20})  # how much a thread takes depends on the C library
+    done = export(limits={resource.RLIMIT_AS: 256 << 20})  # the C library decides how much a thread takes
     assert done.returncode in (0, 8), done.stderr
     assert done.returncode == 0 or "ulimit" in done.stderr, done.stderr
 
@@ -154,15 +154,15 @@ def test_A9_lists_and_passphrases_may_come_through_pipes(origin, tmp_path):
 
 
 def hearing(*command: str, **options) -> subprocess.Popen:
-    """Starts a command so that it hears Ctrl-C, also where whoever runs the tests in the background does not."""
+    """Starts a command so that it hears Ctrl-C, also if the tests run in the background without it."""
     hear = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear, **options)
 
 
 def ended(process: subprocess.Popen) -> str:
-    _, told = process.communicate(timeout=SECONDS)
-    assert not any(word in told for word in UGLY), told
-    return told
+    _, reported = process.communicate(timeout=SECONDS)
+    assert not any(word in reported for word in UGLY), reported
+    return reported
 
 
 LIBRARY = {
@@ -178,10 +178,10 @@ def test_A9_what_happens_while_the_command_starts_is_reported_in_plain_words(tmp
     (tmp_path / "click.py").write_text(LIBRARY[kind])
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}
     process = hearing(*COMMAND, "--version", env=environment, stdout=subprocess.DEVNULL)
-    told = ended(process)
+    reported = ended(process)
     assert process.returncode == (130 if kind in ("Ctrl-C", "SIGTERM") else 8)
-    assert told.startswith("error: ")
-    assert told.count("\n") == 2
+    assert reported.startswith("error: ")
+    assert reported.count("\n") == 2
 
 
 @pytest.mark.parametrize("moment", ["while it copies", "to its end"])
@@ -207,9 +207,9 @@ def test_A9_a_storm_of_signals_ends_as_one_does(origin, tmp_path, moment):
                     process.send_signal(number)
 
         threading.Thread(target=storm, daemon=True).start()
-        told = ended(process)
-        assert process.returncode == 130, told
-        assert "stopped" in told
+        reported = ended(process)
+        assert process.returncode == 130, reported
+        assert "stopped" in reported
         assert not (tmp_path / "test").exists()
     finally:
         over.set()

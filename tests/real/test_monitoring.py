@@ -144,9 +144,9 @@ def test_the_board_has_the_form_that_grafana_reads():
     places = [panel["gridPos"] for panel in panels]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     for one, other in combinations(places, 2):
-        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        apart = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
         above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
-        assert beside or above, (one, other)
+        assert apart or above, (one, other)
     kinds = {panel["type"] for panel in panels}
     required = {each["id"] for each in board()["__requires"] if each["type"] == "panel"}
     assert kinds == required

@@ -1,4 +1,4 @@
-"""What the target has in another repository is mounted from there, and not sent: repositories of images of the same
+"""A blob that the target has in another repository is mounted from there, and not sent: repositories of images of the same
 bundle, and of images that earlier imports brought. Against a real registry, which tells by its storage what was sent.
 """
 
@@ -60,7 +60,7 @@ def front(target: RealRegistry, fronts: Callable[..., Front]) -> Front:
 
 
 def new_bytes(names: list[str]) -> int:
-    """What must be sent of images whose base is there: all other blobs."""
+    """The blobs that must be sent of images whose base is there: all others."""
     return sum(
         len(content)
         for name in names
@@ -95,7 +95,7 @@ def test_layers_that_an_earlier_import_brought_are_mounted_not_sent(make, bring,
 
 
 def test_a_receipt_that_is_wrong_about_what_is_there_costs_nothing(make, bring, front, target, new_registry):
-    """What it names is gone, or at another registry, or the receipt is broken: the layer is sent."""
+    """If the repository that it names is gone, or at another registry, or the receipt is broken, the layer is sent."""
     names = list(APPS)
     first, second = make("first", *names[:1]), make("second", *names[1:2])
     receipt = bring(first, front).json["receipt"]

@@ -1,4 +1,4 @@
-"""Faults of the network on the way out of a registry, row by row (N of the threat model): what is mended, what is told.
+"""Faults of the network on the way out of a registry, row by row (N of the threat model): what is mended, what is reported.
 
 Most run the command in this process, so that pauses and stalls need not be waited for.
 """
@@ -139,7 +139,7 @@ def test_N09_bytes_that_changed_while_the_connection_was_down_are_found_and_fetc
 
 RANGE_ANSWERS = {
     "no other host": lambda s, h, c: (206, {**h, "Content-Range": f"bytes 7-9/{len(LAYER_BYTES)}"}, c),
-    "no range told": lambda s, h, c: (206, {k: v for k, v in h.items() if k != "Content-Range"}, c),
+    "no range stated": lambda s, h, c: (206, {k: v for k, v in h.items() if k != "Content-Range"}, c),
     "several in one body": lambda s, h, c: (
         206,
         {"Content-Type": "multipart/byteranges; boundary=x"},
@@ -183,7 +183,7 @@ def plain(content: bytes, **headers: str):
 
     def fault(front, request) -> bool:
         begin(request, 200, headers)
-        with suppress(OSError):  # whoever reads has had enough
+        with suppress(OSError):  # the reader has closed the connection
             request.wfile.write(content)
         return True
 
@@ -214,12 +214,14 @@ LENGTHS = {
 }
 
 
-@pytest.mark.parametrize(("fault", "code", "told"), LENGTHS.values(), ids=LENGTHS)
-def test_N11_a_length_is_compared_with_the_descriptor_and_with_what_comes(export, front, tmp_path, fault, code, told):
+@pytest.mark.parametrize(("fault", "code", "reported"), LENGTHS.values(), ids=LENGTHS)
+def test_N11_a_length_is_compared_with_the_descriptor_and_with_what_comes(
+    export, front, tmp_path, fault, code, reported
+):
     front.faults = [times(99, fault, is_layer)]
     done = export()
     assert done.code == code, done.err
-    assert told in done.err
+    assert reported in done.err
     assert sealed(tmp_path) is (code == 0)
     assert front.count("GET", LAYER) <= RetryPolicy().attempts
 
@@ -242,7 +244,7 @@ def test_O04_a_body_without_end_is_read_to_its_size_and_one_piece_more(export, f
     done = export()
     assert done.code == 4
     assert "more bytes" in done.err
-    # What the kernel buffers on both sides comes on top.
+    # The buffers of the kernel on both sides are added to it.
     assert sent[0] / RetryPolicy().attempts < len(LAYER_BYTES) + MIB + 12 * MIB
     assert not sealed(tmp_path)
 
@@ -263,12 +265,12 @@ STALLS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "head", "told"), STALLS.values(), ids=STALLS)
-def test_N12_what_stalls_is_given_up_and_reported(front, ended, monkeypatch, kind, head, told):
+@pytest.mark.parametrize(("kind", "head", "reported"), STALLS.values(), ids=STALLS)
+def test_N12_what_stalls_is_given_up_and_reported(front, ended, monkeypatch, kind, head, reported):
     monkeypatch.setattr(stalls, "STALL_SECONDS", 0.5)
     front.faults = [kind(ended, head=head)]
     client = http.HttpClient(None, None)
-    with raises(http.Unavailable, code=told) as caught:
+    with raises(http.Unavailable, code=reported) as caught:
         for _ in client.request("GET", f"http://{front.host}/v2/a/big/blobs/{LAYER}", headers={}).pieces():
             pass
     assert caught.value.retryable
@@ -302,12 +304,12 @@ def test_N12_each_way_of_not_being_there_has_its_own_words_and_exit_7(export, bl
     monkeypatch.setattr(http, "CONNECT_SECONDS", 0.1)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        told = {
+        reported = {
             "no connection in time": export(host=blackhole),
             "no connection (Connection refused)": export(host=f"127.0.0.1:{closed.getsockname()[1]}"),
             "the name cannot be resolved": export(host="registry.invalid"),
         }
-    for words, done in told.items():
+    for words, done in reported.items():
         assert done.code == 7
         assert words in done.err
     assert not sealed(tmp_path)
@@ -619,7 +621,7 @@ def test_N05_an_upload_that_is_sent_elsewhere_takes_no_credentials_along(here, b
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("is_elsewhere", [True, False], ids=["elsewhere", "the same origin"])
 def test_A5_nobody_else_answers_for_a_token_server(export, front, elsewhere, method, is_elsewhere):
-    """What it answers is sent to the registry, and the login to it; an identity token goes by POST."""
+    """Its token is sent to the registry, and the login to it; an identity token goes by POST."""
     header = log_in(front.host)
     if method == "POST":
         auth = {"auth": header.partition(" ")[2], "identitytoken": CANARY}
@@ -770,9 +772,9 @@ CERTIFICATES = {
 }
 
 
-@pytest.mark.parametrize(("options", "is_known", "code", "told"), CERTIFICATES.values(), ids=CERTIFICATES)
+@pytest.mark.parametrize(("options", "is_known", "code", "reported"), CERTIFICATES.values(), ids=CERTIFICATES)
 def test_N13_a_certificate_is_verified_and_nothing_is_said_before(
-    export, holder, tmp_path, options, is_known, code, told
+    export, holder, tmp_path, options, is_known, code, reported
 ):
     context, authority = tls(tmp_path / "tls", **options)
     _, other = tls(tmp_path / "other")
@@ -783,7 +785,7 @@ def test_N13_a_certificate_is_verified_and_nothing_is_said_before(
     finally:
         secure.stop()
     assert done.code == code, done.err
-    assert told in done.err
+    assert reported in done.err
     assert bool(secure.requests) is (code == 0)
     assert not [secret for secret in spellings(header) if secret in done.err]
 

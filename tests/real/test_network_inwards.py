@@ -1,4 +1,4 @@
-"""Faults of the network on the way into a registry: what is mended is sent once more, and what is not is told."""
+"""Faults of the network on the way into a registry: what is mended is sent once more, and all other faults are reported."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_T08_a_registry_that_is_killed_in_mid_upload_and_started_again_gets_that
     is_up.set()
 
     def held(front, request) -> bool:
-        """What is asked meanwhile waits, as pauses are not waited for here."""
+        """Requests of that time wait, as pauses are not waited for here."""
         is_up.wait(300)
         return False
 
@@ -162,11 +162,11 @@ FOR_GOOD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "code", "told"), FOR_GOOD.values(), ids=FOR_GOOD)
-def test_T09_an_upload_that_is_refused_is_reported_and_not_sent_again(bring, front, target, fault, code, told):
+@pytest.mark.parametrize(("fault", "code", "reported"), FOR_GOOD.values(), ids=FOR_GOOD)
+def test_T09_an_upload_that_is_refused_is_reported_and_not_sent_again(bring, front, target, fault, code, reported):
     done = bring(times(99, fault, is_upload))
     assert done.code == code, done.out + done.err
-    assert told in done.out
+    assert reported in done.out
     assert "secret" not in done.out + done.err
     assert sum(is_upload_of(LAYER, each) for each in front.requests) == 1
     assert target.tags == {"a/other": ["1"]}, "the other image arrived, and no tag moved for this one"
@@ -197,13 +197,13 @@ LOCATIONS = {
 }
 
 
-@pytest.mark.parametrize(("status", "headers", "code", "told"), LOCATIONS.values(), ids=LOCATIONS)
+@pytest.mark.parametrize(("status", "headers", "code", "reported"), LOCATIONS.values(), ids=LOCATIONS)
 def test_an_upload_that_begins_wrongly_is_reported_and_nothing_is_sent(
-    bring, front, target, status, headers, code, told
+    bring, front, target, status, headers, code, reported
 ):
     done = bring(times(99, answer(status, headers), lambda r: r.command == "POST" and "a/big" in r.path))
     assert done.code == code, done.out + done.err
-    assert told in done.out
+    assert reported in done.out
     assert not [each for each in front.requests if is_upload_of(LAYER, each)]
     assert target.tags == {"a/other": ["1"]}
 
@@ -321,7 +321,7 @@ def without_length(front, request) -> bool:
         return False
     status, headers, _ = front.ask(request)
     kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
-    front.send(request, status, kept, b"")  # which says 0
+    front.send(request, status, kept, b"")  # its length says 0
     return True
 
 

@@ -1,4 +1,4 @@
-"""Registries behind nginx, as people set it up: what can be mended is, the rest is told with the line that mends it."""
+"""Registries with nginx before them, as people set it up: what can be mended is, the rest is reported with the line that mends it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def nothing_arrived(registry: RealRegistry) -> None:
 
 
 @pytest.mark.parametrize("limit", [1 << 20, 300_000, 64 << 10], ids=["nginx's default", "less", "the least"])
-@pytest.mark.parametrize("closing", ["on", "off"], ids=["told", "reset"])
+@pytest.mark.parametrize("closing", ["on", "off"], ids=["announced", "reset"])
 def test_C4_a_limit_of_bodies_is_met_with_pieces(bring, target, nginx, limit, closing):
     front = nginx(
         f"client_max_body_size {limit}; lingering_close {closing}; "

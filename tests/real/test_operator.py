@@ -136,10 +136,10 @@ def test_a_taken_tag_is_left_and_the_image_is_pushed_under_another(bring, target
     other.push(target, "library/oci", "1")
     done = bring(target.host, "--on-conflict", "suffix", "--json")
     assert done.code == 0, done.err
-    beside = f"1-{KINDS['library/oci:1'].digest[7:19]}"
-    assert target.tags["library/oci"] == sorted(["1", beside])
+    suffixed = f"1-{KINDS['library/oci:1'].digest[7:19]}"
+    assert target.tags["library/oci"] == sorted(["1", suffixed])
     assert digest_at(target.host, "library/oci:1") == other.digest
-    assert digest_at(target.host, f"library/oci:{beside}") == KINDS["library/oci:1"].digest
+    assert digest_at(target.host, f"library/oci:{suffixed}") == KINDS["library/oci:1"].digest
     again = bring(target.host, "--on-conflict", "suffix", "--json").json["targets"][0]
     assert {image["outcome"] for image in again["images"]} == {"present"}
 
@@ -199,7 +199,7 @@ def test_the_plan_tells_that_nothing_may_be_pushed(bring, new_registry):
     assert "registry-read-only" in real.out
 
 
-# What fails, and what is left behind
+# Failures, and the files that they leave
 
 
 def _deny(part: str, status: int, code: str, message: str, method: str = "PUT", place: str = "/manifests/"):
@@ -437,18 +437,18 @@ def test_every_import_leaves_a_receipt_also_one_that_failed(bring, bundler, keys
     assert not states.exists()
     assert bring(target.host).code == 6
     (failed,) = states.glob("*.json")
-    told = json.loads(failed.read_text())
-    assert (told["exitCode"], told["bundle"]["name"]) == (6, "test")
-    assert "1 tag points to another image" in told["error"]
+    reported = json.loads(failed.read_text())
+    assert (reported["exitCode"], reported["bundle"]["name"]) == (6, "test")
+    assert "1 tag points to another image" in reported["error"]
     mine = tmp_path / "r.json"
     done = bring(target.host, "--on-conflict", "replace", "--receipt", mine, "--receipt-key", keys[0])
     assert done.code == 0, done.err
-    told = json.loads(mine.read_text())
-    first = next(image for image in told["targets"][0]["images"] if image["name"].endswith("library/oci:1"))
+    reported = json.loads(mine.read_text())
+    first = next(image for image in reported["targets"][0]["images"] if image["name"].endswith("library/oci:1"))
     assert first["replaced"] == simple("other").digest
     assert first["readBack"] == first["digest"] == KINDS["library/oci:1"].digest
-    assert told["signers"]
-    assert (told["trust"], told["weakened"]) == ([str(keys[1])], [])
+    assert reported["signers"]
+    assert (reported["trust"], reported["weakened"]) == ([str(keys[1])], [])
     again = bring(target.host, "--receipt", mine)
     assert again.code == 2
     assert "never overwritten" in again.err
@@ -476,9 +476,9 @@ def test_what_weakens_an_import_is_in_its_receipt(bundler, bundle, target, tmp_p
         mine,
     ]
     assert bundler(*run).code == 0
-    told = json.loads(mine.read_text())
-    assert told["weakened"] == ["--insecure-no-signature", f"--plain-http {target.host}"]
-    assert told["signers"] == told["trust"] == []
+    reported = json.loads(mine.read_text())
+    assert reported["weakened"] == ["--insecure-no-signature", f"--plain-http {target.host}"]
+    assert reported["signers"] == reported["trust"] == []
     assert "NOT CHECKED" in bundler("receipt", "show", mine).out
 
 
@@ -570,11 +570,11 @@ def test_an_unfinished_receipt_goes_into_that_of_the_import_that_finishes_it(
 
 def test_the_unfinished_receipt_of_an_import_that_runs_is_left_alone(bring, target, tmp_path):
     assert bring(target.host, "--receipt", tmp_path / "one.json").code == 0
-    told = json.loads((tmp_path / "one.json").read_text())
-    for image in told["targets"][0]["images"]:
+    reported = json.loads((tmp_path / "one.json").read_text())
+    for image in reported["targets"][0]["images"]:
         image["outcome"] = "unfinished"
     running, lock = tmp_path / "r.json.unfinished", tmp_path / "r.json.lock"
-    running.write_text(json.dumps(told))
+    running.write_text(json.dumps(reported))
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert bring(target.host, "--receipt", tmp_path / "two.json").code == 0
@@ -617,7 +617,7 @@ def test_the_summary_has_failures_conflicts_and_counts_and_the_rest_with_verbose
     simple("other").push(target, "library/oci", "1")
     conflict = bring(target.host, "--on-conflict", "replace")
     rows = [line.split()[:2] for line in conflict.out.splitlines() if target.host in line and "to " not in line]
-    assert rows == [["pushed", f"{target.host}/library/oci:1"]], "what was replaced is told, and nothing else"
+    assert rows == [["pushed", f"{target.host}/library/oci:1"]], "tags that were replaced are named, and nothing else"
     assert "(was " in conflict.out
     assert "complete: 1 pushed, 2 present" in conflict.out
 
@@ -714,7 +714,7 @@ def test_receipts_of_one_bundle_are_merged_and_of_two_are_not(
 
 
 def test_no_secret_appears_anywhere(bring, bundler, target, fronts, tmp_path):
-    """Wrong and right passwords, in every way they can be given; a server that repeats what it was told."""
+    """Wrong and right passwords, in every way they can be given; a server that repeats what it received."""
     harbor = Harbor(projects={"library", "team"}, users={"ci": CANARY}, admin=("admin", CANARY))
     front = fronts(target, harbor)
     admin = tmp_path / "admin"

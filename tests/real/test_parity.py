@@ -1,4 +1,4 @@
-"""What parity promises comes back, byte for byte: with our command, and with the par2 of Debian alone."""
+"""All that parity promises comes back, byte for byte: with our command, and with the par2 of Debian alone."""
 
 from __future__ import annotations
 
@@ -394,7 +394,7 @@ exit 0
 
 
 def test_a_program_that_lies_gives_no_chunk_and_can_write_nothing_else(side, tmp_path, monkeypatch):
-    """It stands for a par2 that a damaged parity file has taken over."""
+    """A program in place of par2, as if a damaged parity file had taken it over."""
     side = side("tar")
     (side.bundle / side.chunks[1]).unlink()
     fake = tmp_path / "par2"
@@ -655,7 +655,7 @@ def test_only_a_whole_and_trusted_bundle_gets_parity(later, tmp_path):
     planted = later.bundle / "._parity"
     planted.mkdir()
     sums = before["SHA256SUMS"] + b"%064d  parity-01.par2\n" % 0
-    for name, content in {"SHA256SUMS": sums, "README.txt": b"x", "parity-01.par2": b"of somebody else"}.items():
+    for name, content in {"SHA256SUMS": sums, "README.txt": b"x", "parity-01.par2": b"of a stranger"}.items():
         (planted / name).write_bytes(content)
     signature = next(name for name in before if name.endswith(".sig"))
     (planted / signature).write_bytes(before[signature])

@@ -205,7 +205,7 @@ def test_a_signature_that_cannot_be_read_is_no_refusal(export, policy, source, n
 
 
 def test_signatures_that_are_not_carried_are_not_judged(export, policy):
-    """What a receiver cannot judge, the export must not accept."""
+    """The export must not accept a signature that a receiver cannot judge."""
     assert export("--policy", policy, "--attachments", "none", kinds=("simple",)).code == 5
 
 

@@ -49,7 +49,7 @@ def largest(image: Image) -> tuple[str, bytes]:
 
 
 def stored(registry: RealRegistry, digest: str) -> Path:
-    """Where the registry keeps the bytes of a blob."""
+    """The file in which the registry keeps the bytes of a blob."""
     digits = digest.removeprefix("sha256:")
     return registry.storage / f"docker/registry/v2/blobs/sha256/{digits[:2]}/{digits}/data"
 
@@ -154,7 +154,7 @@ def test_t05_a_rotten_blob_is_found_and_its_image_gets_no_tag(bring, target, is_
 
 @pytest.mark.parametrize("length", [0, 100], ids=["emptied", "cut"])
 def test_t05_a_blob_that_is_cut_is_always_noticed(bring, target, length):
-    """Also where another repository has it, so that ours is told that it is not there, and its push is taken with 201."""
+    """Also where another repository has it, so that our request is answered that it is not there, and its push is taken with 201."""
     digest, content = largest(PLAIN)
     target.put_blob("elsewhere", digest, content)
     os.truncate(stored(target, digest), length)
@@ -258,13 +258,15 @@ def test_t02_a_tag_that_moves_during_an_import_is_treated_as_if_it_had_been_so_f
     assert (done.code, outcomes(done)["team/plain:1"]) == (code, outcome)
     now = target.get("team/plain/manifests/1")
     assert now == (PLAIN.content if policy == "replace" else theirs.content)
-    told = next(image for image in json.loads(mine.read_text())["targets"][0]["images"] if "/plain:" in image["name"])
+    reported = next(
+        image for image in json.loads(mine.read_text())["targets"][0]["images"] if "/plain:" in image["name"]
+    )
     if policy == "fail":
-        assert "moved during the import" in told["reason"]
+        assert "moved during the import" in reported["reason"]
     elif policy == "suffix":
-        assert (told["replaced"], len(target.tags["team/plain"])) == (None, 2)
+        assert (reported["replaced"], len(target.tags["team/plain"])) == (None, 2)
     else:
-        assert told["replaced"] == theirs.digest
+        assert reported["replaced"] == theirs.digest
     if policy == "replace":
         assert bundler("undo", mine).code in (0, 3)
         assert target.get("team/plain/manifests/1") == theirs.content
@@ -277,8 +279,8 @@ def test_t02_the_digest_of_a_tag_is_recorded_before_it_moves_also_when_it_moved_
     written: list[str] = []
 
     def read() -> None:
-        told = json.loads(mine.with_name("r.json.unfinished").read_text())["targets"][0]["images"]
-        written.extend(image["replaced"] for image in told if "/plain:" in image["name"])
+        reported = json.loads(mine.with_name("r.json.unfinished").read_text())["targets"][0]["images"]
+        written.extend(image["replaced"] for image in reported if "/plain:" in image["name"])
 
     moved = before_first("PUT", "plain/blobs/uploads/", lambda: theirs.push(target, "team/plain", "1"))
     front = fronts(target, moved, before_first("PUT", "plain/manifests/1", read))
@@ -566,9 +568,9 @@ def test_t17_two_imports_of_one_bundle_to_one_registry_both_end_well(made, targe
         assert target.get(f"{repository}/manifests/{tag}") == KINDS[name].content
     assert len(receipts()) == 3, "each has a receipt of its own, and nothing unfinished is left"
     for path in receipts():
-        told = json.loads(path.read_text())
-        assert told["exitCode"] == 0
-        assert {image["readBack"] == image["digest"] for image in told["targets"][0]["images"]} == {True}
+        reported = json.loads(path.read_text())
+        assert reported["exitCode"] == 0
+        assert {image["readBack"] == image["digest"] for image in reported["targets"][0]["images"]} == {True}
 
 
 def test_t17_two_imports_of_bundles_that_share_layers_both_end_well(bundler, origin, made, target, keys, tmp_path):
@@ -589,16 +591,16 @@ def test_t17_two_imports_of_bundles_that_share_layers_both_end_well(bundler, ori
 def test_t17_the_second_import_into_one_layout_is_shown_who_has_it(made, bring, target, fronts, tmp_path, kind):
     """The first one is kept busy by a registry that it serves too."""
     place = tmp_path / "place"
-    told: list[subprocess.CompletedProcess[str]] = []
+    reported: list[subprocess.CompletedProcess[str]] = []
     run = ["import", made[0], "--trust", made[1], "--to", f"{kind}:{place}"]
-    front = fronts(target, before_first("PUT", "/manifests/", lambda: told.extend(together(run))))
+    front = fronts(target, before_first("PUT", "/manifests/", lambda: reported.extend(together(run))))
     first = subprocess.Popen(
         [sys.executable, "-m", "bundler", *map(str, run), "--to", front.host], stdout=subprocess.DEVNULL
     )
     assert first.wait(120) == 0
-    assert told[0].returncode == 7
-    assert f"{kind}:{place}: process {first.pid} on " in told[0].stderr
-    assert "since 20" in told[0].stderr
+    assert reported[0].returncode == 7
+    assert f"{kind}:{place}: process {first.pid} on " in reported[0].stderr
+    assert "since 20" in reported[0].stderr
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("place.")] == []
     if kind == "oci":
         assert len(json.loads((place / "index.json").read_text())["manifests"]) == 3
@@ -625,12 +627,12 @@ def test_t17_what_a_killed_import_left_in_a_layout_is_reported_and_removed(bring
 
 def test_t17_two_imports_that_are_to_write_one_receipt_are_shown_each_other(made, target, fronts, tmp_path):
     mine = tmp_path / "r.json"
-    told: list[subprocess.CompletedProcess[str]] = []
+    reported: list[subprocess.CompletedProcess[str]] = []
     run = ["import", made[0], "--trust", made[1], "--receipt", mine, "--to"]
-    act = lambda: told.extend(together([*run, target.host]))  # noqa: E731
+    act = lambda: reported.extend(together([*run, target.host]))  # noqa: E731
     front = fronts(target, before_first("PUT", "/manifests/", act))
     (done,) = together([*run, front.host])
     assert done.returncode == 0, done.stderr
-    assert told[0].returncode == 7
-    assert "r.json: process" in told[0].stderr
+    assert reported[0].returncode == 7
+    assert "r.json: process" in reported[0].stderr
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["r.json"]

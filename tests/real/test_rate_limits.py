@@ -1,4 +1,4 @@
-"""Registries that take few requests: a whole run gets through, both ways; long pauses are told; what is known is kept."""
+"""Registries that take few requests: a whole run gets through, both ways; long pauses are reported; known limits are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PER_SECOND = 20
 
 @pytest.fixture
 def limiting(tmp_path) -> Iterator[Callable[[RealRegistry], str]]:
-    """Starts nginx before a registry; it answers 429 to more requests than it is told to take, as its manual says.
+    """Starts nginx before a registry; it answers 429 to more requests than it is set to take, as its manual says.
 
     http://nginx.org/en/docs/http/ngx_http_limit_req_module.html; no Retry-After, an HTML page.
     """
@@ -184,8 +184,8 @@ class Window:
             self.left -= 1
             is_refused = self.left < 0
         if is_refused:
-            told = {"code": "TOOMANYREQUESTS", "message": "You have reached your pull rate limit."}
-            front.send(request, 429, self.headers, json.dumps({"errors": [told]}).encode())
+            reported = {"code": "TOOMANYREQUESTS", "message": "You have reached your pull rate limit."}
+            front.send(request, 429, self.headers, json.dumps({"errors": [reported]}).encode())
         return is_refused
 
 

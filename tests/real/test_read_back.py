@@ -41,7 +41,7 @@ def make(keys, tmp_path):
 
 @pytest.fixture
 def stick(tmp_path):
-    """A file system that misbehaves on demand; the kernel's page cache stands before it, as with a real stick."""
+    """A file system that misbehaves on demand; the kernel's page cache is in front of it, as with a real stick."""
     with FaultFs(tmp_path / "stick", direct_io=False).mount() as fs:
         yield fs
 

@@ -58,7 +58,7 @@ def reader(here, tmp_path, monkeypatch, new_registry: Callable[..., RealRegistry
     (tmp_path / "bin").mkdir()
     place_tools(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=os.pathsep)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", f"{tmp_path}/run")  # where skopeo login writes
+    monkeypatch.setenv("XDG_RUNTIME_DIR", f"{tmp_path}/run")  # skopeo login writes there
     monkeypatch.setenv("PAUSE_SECONDS", "0")
     (tmp_path / "run").mkdir(0o700)
     (tmp_path / "media/stick").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a repository lists as attached to a manifest: real registries without the API, and fakes with it that may lie."""
+"""The list of what is attached to a manifest: real registries without the API, and fakes with it that may lie."""
 
 from __future__ import annotations
 

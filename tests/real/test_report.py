@@ -1,4 +1,4 @@
-"""Reports: what an officer must see is in them, and what somebody wrote into a bundle neither runs nor loads anything."""
+"""Reports have all that an officer must see, and texts of strangers in a bundle neither run nor load anything."""
 
 from __future__ import annotations
 

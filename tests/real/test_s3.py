@@ -76,7 +76,7 @@ def prefix() -> str:
 
 @pytest.fixture
 def run(here: Callable[..., Ran], front: Front, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ran]]:
-    """A command with S3 behind the proxy. It shows no secret."""
+    """A command with a proxy before S3. It shows no secret."""
     for name, value in {**support.environment(front.host), "SOURCE_DATE_EPOCH": EPOCH}.items():
         monkeypatch.setenv(name, value)
     forget_client()

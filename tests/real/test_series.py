@@ -105,7 +105,7 @@ def _config(name: str, month: str) -> bytes:
 
 
 def missing(done: Ran) -> set[str]:
-    """What an import asked for."""
+    """The parts that an import asked for."""
     return {each["subject"] for each in done.json["error"]["errors"]}
 
 
@@ -152,7 +152,7 @@ SUBSETS = [subset for size in range(4) for subset in itertools.combinations((1, 
 
 
 def test_any_bundles_of_the_series_are_enough_or_the_run_names_the_others(made, bring, tmp_path):
-    """What is asked for is exactly what makes the next run succeed."""
+    """An import asks for exactly the parts that make the next run succeed."""
     for number, subset in enumerate(SUBSETS):
         layout = tmp_path / f"out-{number}"
         given = [f"month-{each}" for each in subset]

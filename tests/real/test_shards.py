@@ -100,7 +100,7 @@ def start(made: Path, made_keys: Path) -> Iterator[Callable[..., subprocess.Pope
 
 
 def landed(receipt: Path, prefix: str) -> dict[str, Any]:
-    """What a receipt says of each image, by its name below the prefix."""
+    """The outcome of each image in a receipt, by its name below the prefix."""
     found = {}
     for target in json.loads(receipt.read_bytes())["targets"]:
         for image in target["images"]:

@@ -76,7 +76,7 @@ def changes(bundle: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_both_judges_agree_on_bundles_with_keys():
-    """Where the other library accepts less or more, the difference is named here."""
+    """The differences to the other library, which accepts less or more, are named here."""
     cases, ours = [], []
 
     def add(bundle: dict[str, Any], by: Signer, content: bytes | None) -> None:

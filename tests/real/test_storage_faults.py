@@ -1,4 +1,4 @@
-"""Storage that fails: at any operation, with any error. What failed is named with its cause, nothing looks finished, and the
+"""Storage that fails: at any operation, with any error. The failure is named with its cause, nothing looks finished, and the
 same command run again ends well. Rows of the table of attacks and faults: M17, M21, M24, C04, C05, C06, T20.
 """
 
@@ -36,7 +36,7 @@ MANY = 200
 
 @dataclass(frozen=True)
 class Origin:
-    """What the commands begin with."""
+    """The files with which the commands begin."""
 
     folder: Path
 
@@ -68,7 +68,7 @@ class Origin:
         return Steps([*arguments, "--quiet"], {"XDG_STATE_HOME": str(state)} if state else {})
 
     def has_bundle(self, folder: Path) -> bool:
-        """Whether an export left a bundle in a folder that verifies."""
+        """True if an export left a bundle in a folder that verifies."""
         return self.verify(folder / "test").code == 0
 
     def verify(self, bundle: Path, *more: object) -> Ended:
@@ -136,16 +136,16 @@ def failing(
         if not is_met:
             well(ended)
             break
-        told = f"{operation} {number}: {errno.errorcode[cause]}: exit {ended.code}\n{ended.out}\n{ended.err}"
-        assert "bug" not in ended.err, told
+        reported = f"{operation} {number}: {errno.errorcode[cause]}: exit {ended.code}\n{ended.out}\n{ended.err}"
+        assert "bug" not in ended.err, reported
         if ended.code == 0:
-            assert operation not in SYNCS, told
-            assert is_good(folder), told
+            assert operation not in SYNCS, reported
+            assert is_good(folder), reported
         else:
-            assert ended.code == 8, told
-            assert str(folder) in ended.err + ended.out, told
-            assert CAUSES[cause] in ended.err + ended.out or os.strerror(cause) in ended.err + ended.out, told
-            assert "the system refuses" not in ended.err, told
+            assert ended.code == 8, reported
+            assert str(folder) in ended.err + ended.out, reported
+            assert CAUSES[cause] in ended.err + ended.out or os.strerror(cause) in ended.err + ended.out, reported
+            assert "the system refuses" not in ended.err, reported
             yield folder, ended, steps
 
 
@@ -187,7 +187,7 @@ def blobs_of(layout: Path) -> dict[str, bytes]:
 
 
 def check_layout(layout: Path) -> set[str]:
-    """No file of it has a name that it does not deserve; all that a name stands for is there. Returns the names."""
+    """No file of it has a name that it does not deserve; all that a name refers to is there. Returns the names."""
     found = blobs_of(layout)
     for name, content in found.items():
         assert hashlib.sha256(content).hexdigest() == name
@@ -284,7 +284,7 @@ def test_M17_keygen_whatever_fails(fs, operation):
         )
 
     for folder, _, steps in failing(fs, operation, command, is_good):
-        assert not list(folder.glob("keys/*")), "a key that nobody was told of is in nobody's way"
+        assert not list(folder.glob("keys/*")), "a key that was never announced is in nobody's way"
         well(steps.run())
         assert is_good(folder)
 
@@ -322,7 +322,7 @@ def test_M17_scratch_of_a_docker_archive_whatever_fails(origin, fs, tmp_path, op
 
 
 def test_an_error_of_cleaning_up_hides_no_other(origin, fs, tmp_path):
-    """The disk is full, and then it fails altogether: what is told is the first."""
+    """The disk is full, and then it fails altogether: the first failure is reported."""
     for target in (f"oci:{fs.path}/layout", f"oci-archive:{fs.path}/images.tar"):
         fs.heal()
         fs.fail("write", 4, errno.ENOSPC, is_for_good=True)
@@ -460,7 +460,7 @@ def test_M24_bytes_that_change_after_they_were_looked_at(origin, medium, tmp_pat
         assert blobs_of(layout).items() <= blobs_of(tmp_path / "right").items()
         assert ended.code or names_there == set(IMAGES)
         shutil.rmtree(layout, ignore_errors=True)
-    assert found >= tried // 12, "lies that nobody finds were not told"
+    assert found >= tried // 12, "lies that nothing finds were not tried"
 
 
 def lies_about(bundle: Path, *, is_slow: bool) -> Iterator[tuple[str, int, dict[str, int]]]:

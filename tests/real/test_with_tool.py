@@ -153,11 +153,11 @@ BAD: dict[str, tuple[Callable[[Path], object], int, str]] = {
 
 @pytest.mark.parametrize("how", BAD)
 def test_a_folder_that_a_bundle_cannot_carry_is_refused_before_anything_is_made(export, tool, tmp_path, how):
-    change, code, told = BAD[how]
+    change, code, reported = BAD[how]
     change(tool)
     for more in ([], ["--dry-run"]):
         done = export("--with-tool", tool, *more)
-        assert (done.code, told in done.err) == (code, True), done.err
+        assert (done.code, reported in done.err) == (code, True), done.err
     assert not (tmp_path / "out").exists()
 
 

@@ -35,7 +35,7 @@ def lists(chance: random.Random) -> Iterator[dict[str, list[str]]]:
 
 @dataclass
 class Year:
-    """What the builder has, what has arrived, and the registry on the other side."""
+    """The builder's bundles, those that have arrived, and the registry on the other side."""
 
     folder: Path
     registry: RealRegistry
@@ -95,7 +95,7 @@ class Year:
         }
 
     def lose_at_target(self) -> None:
-        """Somebody removes a repository, and the registry collects garbage."""
+        """A user removes a repository, and the registry collects garbage."""
         names = [name for name in NAMES if f"team/{name}" in self.registry.tags]
         if len(names) > 2:
             shutil.rmtree(self.registry.storage / f"docker/registry/v2/repositories/team/{self.chance.choice(names)}")

@@ -65,7 +65,7 @@ def docker_files(
     config: bytes | None = None,
     diff_ids: list[str] | None = None,
 ) -> dict[str, bytes]:
-    """What ``docker save`` writes: config, layers, and manifest.json behind them."""
+    """An archive as ``docker save`` writes it: config, layers, and manifest.json after them."""
     config = config or docker_config(layers, diff_ids=diff_ids)
     stem = images.sha256(config).removeprefix("sha256:")
     members = {f"{stem}.json": config}

@@ -41,7 +41,7 @@ def referrer(
 
 
 def cosign(subject: Image, layer_type: str = SIMPLE_SIGNING) -> Image:
-    """What cosign tags with ``sha256-<hex>.sig``: a manifest without ``subject``, whose config claims to be an image's."""
+    """A manifest as cosign tags it with ``sha256-<hex>.sig``: a manifest without ``subject``, whose config claims to be an image's."""
     config = b'{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]}}'
     payload = json.dumps({"critical": {"image": {"docker-manifest-digest": subject.digest}}}).encode()
     document = {

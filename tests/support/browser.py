@@ -46,7 +46,7 @@ class Page:
     """The addresses that it asked for, besides its own."""
     dialogs: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    """What its policy refused, in the words of the browser."""
+    """All that its policy refused, in the words of the browser."""
 
     def call(self, method: str, **parameters: Any) -> Any:
         return self.browser.call(method, self.session, **parameters)
@@ -113,7 +113,7 @@ class Browser:
         deadline = time.monotonic() + _SECONDS
         while session not in self._loaded:
             self._take(deadline)
-        page.value("1")  # what the page did until now has been reported
+        page.value("1")  # all that the page did until now has been reported
         page.requests = [each for each in page.requests if each != url]
         return page
 

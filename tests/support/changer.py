@@ -59,7 +59,7 @@ Step = Callable[[], object]
 class Robot:
     """Inserts the medium that is asked for, unless a test says otherwise. It never waits.
 
-    The drive is a link that leads to the folder of a medium: device, inode and time of the folder behind it change as
+    The drive is a link that leads to the folder of a medium: device, inode and time of its folder change as
     when another medium is mounted.
     """
 
@@ -68,9 +68,9 @@ class Robot:
         self.drive = drive
         self.media = list(media)
         self.asked: list[tuple[MediumReason, int | None, tuple[str, ...]]] = []
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.before: dict[int, list[Step]] = {}
-        """What the robot does in place of the change that it is asked for, by the place of the request, from 0."""
+        """The acts of the robot in place of the change that it is asked for, by the number of the request, from 0."""
         self._steps: list[Step] = []
         if inserted:
             self.insert(self.media[inserted - 1])
@@ -94,7 +94,7 @@ class Robot:
 
     def tell(self, remark: str) -> None:
         """Notes a remark."""
-        self.told.append(str(remark))
+        self.reported.append(str(remark))
 
     def wait(self, seconds: float) -> bool:
         """Does the next step; gives up after the last one."""

@@ -1,4 +1,4 @@
-"""Stand-ins of programs of clusters: ``systemctl`` and ``oc``, as far as our recipes use them.
+"""Substitutes of programs of clusters: ``systemctl`` and ``oc``, as far as our recipes use them.
 
 They end with 0 only where the real one could: files are there and of the right form, and names refer to what was applied.
 """
@@ -46,7 +46,7 @@ match sys.argv[1:]:
 
 
 def place_tools(folder: Path) -> None:
-    """Puts the stand-ins, and the command of this checkout, into a folder for the PATH."""
+    """Puts the substitutes, and the command of this checkout, into a folder for the PATH."""
     bundler = f'#!/bin/sh\nexec {sys.executable} -m bundler "$@"\n'
     for name, text in {"systemctl": SYSTEMCTL, "oc": OC.replace("PYTHON", sys.executable), "bundler": bundler}.items():
         (folder / name).write_text(text)

@@ -33,7 +33,7 @@ SECONDS_TO_ANSWER = 30
 
 
 class FaultFs:
-    """One such file system. It begins with what is in its folder behind, ``backing``."""
+    """One such file system. It begins with the files of its folder ``backing``."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class FaultFs:
 
         Args:
             folder: Where it may make folders of its own.
-            backing: What it shows and where it keeps; a new folder if not given.
-            records: Whether all that is done is kept, for power cuts.
-            direct_io: Whether each read and write is asked of it; else the kernel's page cache stands before it, as
+            backing: The folder that it shows and writes to; a new folder if not given.
+            records: True to keep all operations, for power cuts.
+            direct_io: True if it gets each read and write; else the kernel's page cache is in front of it, as
                 with a real medium.
-            has_links: Whether a file may have several names; FAT has no such.
+            has_links: True if a file may have several names; FAT has no such.
             wraps_at: After so many bytes a write goes to the beginning of the device again, as on a forged stick.
         """
         self.path = folder / "mount"
@@ -96,7 +96,7 @@ class FaultFs:
             operation: create, open, read, write, truncate, fallocate, flush (what close waits for), fsync, fdatasync,
                 fsyncdir, mkdir, rename, unlink, rmdir, opendir, readdir, getattr, statfs, chmod … or ``any``.
             number: From 1.
-            errno: What it says.
+            errno: The error that it returns.
             pattern: Only files whose path matches count; a path begins with ``/``, and ``*`` crosses slashes. For
                 rename it is the new name.
             is_for_good: All that come after it fail too, as on a full disk.
@@ -120,23 +120,23 @@ class FaultFs:
         self._ask("slow", operation=operation, seconds=seconds, pattern=pattern)
 
     def claim_free(self, free_bytes: int) -> None:
-        """How much space it says is free."""
+        """The free space that it reports."""
         self._ask("claim_free", free_bytes=free_bytes)
 
     def heal(self) -> None:
-        """Nothing fails any more, and counts begin anew."""
+        """Nothing fails any more, and counts begin again."""
         self._ask("heal")
 
     def count(self, operation: str) -> int:
-        """How many operations of a kind there were since it was mounted or healed, failed ones included."""
+        """The number of operations of a kind since it was mounted or healed, failed ones included."""
         return self.counts().get(operation, 0)
 
     def waiting(self) -> int:
-        """How many operations are being slow right now."""
+        """The number of operations that are slow right now."""
         return int(self._ask("waiting"))
 
     def counts(self) -> dict[str, int]:
-        """How many operations there were, by kind."""
+        """The number of operations, by kind."""
         return dict(self._ask("counts"))
 
     def met(self) -> list[str]:
@@ -176,7 +176,7 @@ class FaultFs:
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
-            process.kill()  # also lets go whoever waits for it in the kernel
+            process.kill()  # also lets go the processes that wait for it in the kernel
             process.wait(30)
         process.stdout.close()
         if mount_line(self.path):
@@ -192,7 +192,7 @@ def require_fuse() -> None:
 
 
 def mount_line(path: Path) -> str:
-    """What the kernel says of a mount point; empty if there is none."""
+    """The kernel's record of a mount point; empty if there is none."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     found = [line for line in lines if line.split()[4] == str(path.parent.resolve() / path.name)]
     return found[-1] if found else ""

@@ -1,4 +1,4 @@
-"""The process behind `tests.support.fault_fs`: a FUSE file system over a folder, with faults that are told to it.
+"""The process of `tests.support.fault_fs`: a FUSE file system over a folder, with faults on demand.
 
 Run as ``fault_fs_server.py BACKING MOUNT OPTIONS``. Commands come on standard input, one JSON document a line, answers
 go to standard output; the first line says that the mount answers. When standard input ends, it unmounts itself.
@@ -25,7 +25,7 @@ import mfusepy
 BLOCK = 4096
 EVERY = "any"
 HIDDEN = ".fuse_hidden"
-"""How the library keeps a file that was removed while it is open; nobody is to see it."""
+"""The name under which the library keeps a file that was removed while it is open; nobody is to see it."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class _Lie:
 
 
 class Faults:
-    """What is to go wrong, and how often each operation was asked for."""
+    """The faults to make, and the number of requests for each operation."""
 
     COMMANDS = ("heal", "counts", "met", "fail", "unreadable", "lie", "slow", "claim_free", "waiting")
 
@@ -139,7 +139,7 @@ class Faults:
                         lie.descriptors.add(descriptor)
 
     def seen(self, path: str, offset: int, content: bytes, descriptor: int) -> bytes:
-        """What is read where ``content`` stands."""
+        """The bytes that are read in place of ``content``."""
         with self._lock:
             end = offset + len(content)
             for pattern, first, last in self._unreadable:
@@ -163,7 +163,7 @@ class _Open:
 
 
 class _Unsynced:
-    """What was written to files and not synced: a device that refuses a sync has lost it, as Linux drops such pages."""
+    """Bytes that were written to files and not synced: a device that refuses a sync has lost it, as Linux drops such pages."""
 
     def __init__(self) -> None:
         self._places: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -216,7 +216,7 @@ class _Wrapping:
 
 
 class PassThrough(mfusepy.Operations):
-    """Hands every operation to the folder behind, after what the faults say of it."""
+    """Hands every operation to the folder, after the faults for it."""
 
     use_ns = True
 
@@ -237,7 +237,7 @@ class PassThrough(mfusepy.Operations):
         self._take_in("/")
 
     def _take_in(self, folder: str) -> None:
-        """What is there already is on the device."""
+        """Files that are there already are on the device."""
         for name in sorted(os.listdir(self._real(folder))):
             path = os.path.join(folder, name)
             real = self._real(path)
@@ -254,7 +254,7 @@ class PassThrough(mfusepy.Operations):
                     self._record("sync", node)
         self._record("sync", self._nodes[folder])
 
-    # Names: where they are, and the nodes that they stand for.
+    # Names: their folders, and the nodes that they refer to.
 
     def _real(self, path: str) -> str:
         return self._backing + path

@@ -1,4 +1,4 @@
-"""What can go wrong between us and a registry: faults for a `Front`."""
+"""Faults between us and a registry, for a `Front`."""
 
 from __future__ import annotations
 

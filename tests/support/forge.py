@@ -1,6 +1,6 @@
-"""Makes good bundles and breaks them: one function for each way, most of which is what somebody did to a medium.
+"""Makes good bundles and breaks them: one function for each way, most of which happened to a medium once.
 
-A forged bundle can be signed again with the key that is trusted, so that what lies behind the signature is tried too.
+A forged bundle can be signed again with the key that is trusted, so that the checks after the signature are tried too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Forged:
     private: Path
     public: Path
     blobs: dict[str, bytes] = field(repr=False)
-    """What its images consist of, by digest."""
+    """The blobs of its images, by digest."""
 
     def copy(self, to: Path) -> Forged:
         """The same bundle in another folder."""
@@ -66,7 +66,7 @@ class Forged:
         return [(line[66:], line[:64]) for line in lines]
 
     def sign(self) -> None:
-        """Signs SHA256SUMS as it stands."""
+        """Signs SHA256SUMS as it is."""
         key = signing.load_private(self.private.read_bytes(), origin="test", passphrase=bytes)
         self.signature.write_bytes(key.sign((self / "SHA256SUMS").read_bytes()))
 
@@ -102,7 +102,7 @@ class Forged:
         self.write(name, offset, bytes([(self / name).read_bytes()[offset] ^ 1]))
 
     def members(self, name: str) -> list[tuple[int, int, str, list[str]]]:
-        """What lies in a chunk: offset, length, digest, and the images that need it; files of the layout left out."""
+        """The blobs of a chunk: offset, length, digest, and the images that need it; files of the layout left out."""
         document = self.manifest
         number = int(name[6:10])
         found = []
@@ -156,10 +156,10 @@ class Fail:
 
     Attributes:
         how: Breaks it.
-        code: What `verify` exits with.
-        imported: What `import` exits with; None for the same.
+        code: The exit code of `verify`.
+        imported: The exit code of `import`; None for the same.
         seen_by: Which stock tool sees it: "openssl", "sha256sum", "find", or none.
-        says: What `verify` says somewhere.
+        says: A text that `verify` prints.
     """
 
     how: Callable[[Forged], object]
@@ -266,7 +266,7 @@ MANIFESTS: dict[str, Callable[[bytes], bytes]] = {
     "an integer of 5,000 digits": lambda text: text.replace(b"1048576", b"9" * 5000, 1),
     "a lone surrogate": lambda text: text.replace(b'"name":', b'"x": "\\ud800", "name":', 1),
     "a byte order mark": lambda text: b"\xef\xbb\xbf" + text,
-    "bytes behind its end": lambda text: text + b"{}",
+    "bytes after its end": lambda text: text + b"{}",
     "not UTF-8": lambda text: text.replace(b'"name"', b'"\xff"', 1),
     "a float for an integer": lambda text: text.replace(b"1048576", b"1048576.0", 1),
     "a negative size": lambda text: text.replace(b"1048576", b"-1", 1),

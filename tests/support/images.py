@@ -108,7 +108,7 @@ def image(
     created: str = "2026-01-02T03:04:05Z",
     history: list[dict[str, Any]] | None = None,
 ) -> Image:
-    """A runnable image; ``layers`` are the blobs, ``uncompressed`` the tars they stand for."""
+    """A runnable image; ``layers`` are the blobs, ``uncompressed`` the tars in them."""
     diff_ids = [sha256(tar) for tar in uncompressed or [gzip.decompress(layer) for layer in layers]]
     config = {
         "created": created,
@@ -143,7 +143,7 @@ def packed(content: bytes) -> bytes:
 
 
 def index(children: list[tuple[Image, dict[str, Any]]], *, docker: bool = False) -> Image:
-    """An index; each child with what its descriptor says beside type, digest and size."""
+    """An index; each child with the fields of its descriptor besides type, digest and size."""
     media_type = DOCKER_INDEX if docker else OCI_INDEX
     document = {
         "schemaVersion": 2,

@@ -3,7 +3,7 @@
 The rules are those of the API reference of batch/v1 (Job v1) and of "Pod failure policy" and "Backoff limit per index"
 in the documentation of Jobs: the first rule that matches a failed pod counts; `Ignore` starts another pod and counts no
 attempt; `FailIndex` fails the index; an index whose attempts exceed `backoffLimitPerIndex` fails; more failed indexes than
-`maxFailedIndexes` end the Job. What has no effect here is left out: back-off pauses, nodes, resources.
+`maxFailedIndexes` end the Job. Fields without an effect here are left out: back-off pauses, nodes, resources.
 
 A pod is a process in a mount namespace of its own. The volumes are real mounts at the mount paths, read-only where the Job
 says so, as the user and group of the Job, without capabilities. Files of ConfigMaps and Secrets lie as the kubelet writes them.
@@ -56,7 +56,7 @@ class Pod:
 
 @dataclass
 class Job:
-    """A Job, and what stands for the cluster around it.
+    """A Job, and a substitute of the cluster around it.
 
     ``claims`` has the folder of each PersistentVolumeClaim; ``objects`` the ConfigMaps and Secrets.
     """

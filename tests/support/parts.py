@@ -173,7 +173,7 @@ class RealRegistry(RealServer, Endpoint):
         self.storage.mkdir(parents=True, exist_ok=True)
         try:
             return self._serve()
-        except RuntimeError:  # somebody else took the port between asking for a free one and using it
+        except RuntimeError:  # another process took the port between asking for a free one and using it
             self.port = free_port()
             return self._serve()
 
@@ -204,7 +204,7 @@ class RealRegistry(RealServer, Endpoint):
 
     @property
     def tags(self) -> dict[str, list[str]]:
-        """The tags of each repository, as they stand in the storage."""
+        """The tags of each repository, as the storage has them."""
         root = self.storage / "docker/registry/v2/repositories"
         found: dict[str, list[str]] = {}
         for tags in sorted(root.glob("**/_manifests/tags")):

@@ -1,7 +1,7 @@
-"""What a power cut leaves: the operations of a file system in their order, and the folder that each of them ends in.
+"""The states that a power cut leaves: the operations of a file system in their order, and the folder that each of them ends in.
 
 The model is what POSIX promises and no more. Bytes of a file are on the device after fsync of the file; a name is, and
-a name that went is gone, after fsync of the folder it is in. What was not synced may be there or not, in any mixture:
+a name that went is gone, after fsync of the folder it is in. Changes that were not synced may be there or not, in any mixture:
 ``names`` and ``data`` choose. After an fsync that failed, the bytes that it was for are lost, as in Linux: a later fsync
 says that all is well, and does not bring them.
 """
@@ -22,12 +22,12 @@ Remains = dict[str, "bytes | str | None"]
 NAMES = ("synced", "all", "some")
 DATA = ("synced", "zeros", "torn", "all", "some")
 VARIANTS = (("synced", "synced"), ("all", "synced"), ("all", "zeros"), ("all", "torn"), ("synced", "all"))
-"""What is worth trying at every operation: nothing unasked; names before data; sizes before data; half a write; data
+"""The states that are worth trying at every operation: nothing unasked; names before data; sizes before data; half a write; data
 before names."""
 
 
 KILLED = ("all", "all")
-"""What a run leaves that was killed: all that it has written."""
+"""The state that a killed run leaves: all that it has written."""
 
 
 @dataclass
@@ -141,7 +141,7 @@ class Disk:
                 raise ValueError(f"not an operation: {record[:2]}")
 
     def remains(self, *, names: str = "synced", data: str = "synced", seed: int = 0) -> Remains:
-        """What a power cut now would leave: by path, the bytes of files, None for folders, the target of links."""
+        """The state that a power cut now would leave: by path, the bytes of files, None for folders, the target of links."""
         assert names in NAMES, names
         assert data in DATA, data
         chance = random.Random(seed)
@@ -210,7 +210,7 @@ class Journal:
         return write(disk.remains(**variant), folder)
 
     def cuts(self, *, variants: Sequence[tuple[str, str]] = VARIANTS, since: int = 0) -> Iterator[tuple[str, Remains]]:
-        """How each different state came to be that a power cut after so many operations or more may leave, and the state."""
+        """Each different state that a power cut after so many operations or more may leave, and its history."""
         seen: set[int] = set()
         for count, disk in self.states():
             for names, data in variants if count >= since else ():

@@ -109,7 +109,7 @@ class Reader:
         self.answers: Mapping[str, Sequence[tuple[str, str]]] = {}
         """The questions of commands that need a terminal, and what is typed there, by their beginnings."""
         self.printed: dict[str, Ran] = {}
-        """What the commands of the page printed."""
+        """The output of the commands of the page."""
         self._made: set[str] = set()
         self._in_work: list[str] = []
         self._serving: subprocess.Popen[str] | None = None
@@ -163,7 +163,7 @@ class Reader:
         return done
 
     def _answer(self, text: str) -> str | Callable[[], object]:
-        """What is typed, or, after a dollar, a command that does what hands do."""
+        """The text that is typed, or, after a dollar, a command that does what hands do."""
         return partial(self.has, text[2:]) if text.startswith("$ ") else text
 
     def has(self, *lines: str) -> None:

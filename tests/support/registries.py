@@ -1,7 +1,7 @@
 """Fakes of registries that cannot run here, before a real docker-registry: ``Front(registry, faults=[Harbor(...)])``.
 
-A fake answers every request itself, so it stands last among the faults. It does what its model does otherwise than
-docker-registry, and beside each behaviour stands where that is written: a path in the model's source, a page of its
+A fake answers every request itself, so it is the last of the faults. It does what its model does otherwise than
+docker-registry, and each behaviour has its source next to it: a path in the model's source, a page of its
 documentation, or an issue that quotes the answer ("harbor#1" is goharbor/harbor#1; "gitlab:", as mirrored in
 gitlabhq/gitlabhq). "No source" marks what had to be guessed.
 """
@@ -29,7 +29,7 @@ Rights = dict[str, set[str]]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request below /v2/ is about; ``reference`` is a tag, a digest or an upload."""
+    """The subject of a request below /v2/; ``reference`` is a tag, a digest or an upload."""
 
     method: str
     name: str
@@ -120,7 +120,7 @@ class Fake:
 
 
 def ask(front: Front, request: BaseHTTPRequestHandler, content: bytes) -> tuple[int, dict[str, str], bytes]:
-    """What the real registry, which knows no logins, answers; the body was read already."""
+    """The answer of the real registry, which knows no logins; the body was read already."""
     for name in ("Authorization", "Transfer-Encoding", "Content-Length"):
         del request.headers[name]
     if content or request.command not in ("GET", "HEAD"):
@@ -171,7 +171,7 @@ def _descriptors(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _manifest(content: bytes) -> dict[str, Any]:
-    """A manifest as it was sent; nothing of what is none, which the real registry behind refuses."""
+    """A manifest as it was sent; nothing of another body, which the real registry refuses."""
     try:
         document = json.loads(content)
     except ValueError:
@@ -185,7 +185,7 @@ def _is_digest(reference: str) -> bool:
 
 @dataclass
 class Quotas:
-    """What each of Harbor's projects holds, and may hold; without a limit, all. Paths are goharbor/harbor's."""
+    """The content of each of Harbor's projects, and its quota; without a limit, all. Paths are goharbor/harbor's."""
 
     limits: dict[str, int]
     held: dict[str, dict[str, int]] = field(default_factory=dict)  # project -> digest -> size
@@ -516,7 +516,7 @@ class Artifactory(Fake):
 class GitLab(Fake):
     """Projects that must exist; in each, images named like the project or one or two levels below it.
 
-    Everybody may pull. Whoever sends a login may push, or only the ``users``, if there are any.
+    Everybody may pull. Clients with a login may push, or only the ``users``, if there are any.
     """
 
     projects: set[str]
@@ -594,7 +594,7 @@ class GitLab(Fake):
 class Quay(Fake):
     """Organisations that must exist, names that may have to be flat, configs of known types only.
 
-    Everybody may pull. Whoever sends a login may push, or only the ``users``, if there are any.
+    Everybody may pull. Clients with a login may push, or only the ``users``, if there are any.
     """
 
     organisations: set[str]

@@ -73,7 +73,7 @@ class RealS3(RealServer):
         """Waits until a bucket can be made and an object written."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:  # somebody else took one of the ports
+            if self._process is None or self._process.poll() is not None:  # another process took one of the ports
                 self.port, self.ports = free_port(), tuple(free_port() for _ in _PORTS)
                 self.start()
             try:

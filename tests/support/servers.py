@@ -219,7 +219,7 @@ class Front(Endpoint):
         return sum(method == known and part in path for known, path in self.requests)
 
     def ask(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        """What the real registry answers."""
+        """The answer of the real registry."""
         length = int(request.headers.get("Content-Length") or 0)
         body = request.rfile.read(length) if length else b""
         if len(body) < length:

@@ -134,7 +134,7 @@ def message_bundle(by: Signer, manifest: bytes) -> dict[str, Any]:
 
 @dataclass
 class Evidence:
-    """What is known of one image: add signatures, then take `image`."""
+    """The signatures of one image: add some, then take `image`."""
 
     reference: str = "registry.example.com/team/app:1.0"
     root: Descriptor | None = None

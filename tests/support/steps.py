@@ -1,7 +1,7 @@
 """Runs of the command in processes of their own, to their end or killed before or after their n-th mutating step.
 
 A driver process has everything imported and one thread; each run is a fork of it, so that a run costs no start of an
-interpreter: there are thousands. What counts as a step: whatever changes files (`os.open` that creates, writes, renames,
+interpreter: there are thousands. A step is a call that changes files (`os.open` that creates, writes, renames,
 removals, syncs …), and each request that changes something at a registry. The counter lies in shared memory and outlives
 the run.
 
@@ -51,13 +51,13 @@ CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: its exit code, or the negative number of the signal that killed it."""
+    """The end of a run: its exit code, or the negative number of the signal that killed it."""
 
     code: int
     out: str
     err: str
     steps: int
-    """How many mutating steps it began."""
+    """The number of mutating steps that it started."""
     last: str
     """The last of them."""
     seconds: float
@@ -77,7 +77,7 @@ class Steps:
 
     arguments: Sequence[object]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Besides that of the test. What an interpreter heeds when it starts is too late here."""
+    """Besides that of the test. Variables that an interpreter reads when it starts are too late here."""
     stdin: str = ""
 
     def run(self) -> Ended:
@@ -111,9 +111,9 @@ class Steps:
             outputs = [Path(folder) / name for name in ("out", "err")]
             for output in outputs:
                 output.touch()
-            told = _driver().ask(request)
+            reported = _driver().ask(request)
             out, err = (output.read_text() for output in outputs)
-        ended = Ended(**told, out=out, err=err)
+        ended = Ended(**reported, out=out, err=err)
         assert "Traceback" not in err, f"at step {ended.steps}, {ended.last}:\n{err}"
         return ended
 
@@ -292,8 +292,8 @@ def _serve() -> None:
                 os._exit(70)
         code = _wait(process, request.get("kill_after_seconds"))
         seconds = time.monotonic() - began
-        told = {"code": code, "steps": counter.number, "last": counter.name, "seconds": seconds}
-        sys.stdout.write(json.dumps(told) + "\n")
+        reported = {"code": code, "steps": counter.number, "last": counter.name, "seconds": seconds}
+        sys.stdout.write(json.dumps(reported) + "\n")
         sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""Which steps or bytes a sweep visits: every seventh one, from a start that the commit decides, so that all are visited in turn.
+"""The steps or bytes that a sweep visits: every seventh one, from a start that the commit decides, so that all are visited in turn.
 A power cut that takes nothing leaves what a kill leaves, so one sweep has both; of these states, and of flipped bytes, it visits every fourteenth. Seven has no divisor in common with the cases that follow each other in turn.
 
 ``FULL=1 scripts/test`` visits every step, and kills as often at random times as releases are tried with.
@@ -25,7 +25,7 @@ Case = TypeVar("Case")
 IS_FULL = bool(os.environ.get("FULL"))
 EVERY = 1 if IS_FULL else 7
 RANDOM_KILLS = 100 if IS_FULL else 10
-"""How many runs are killed at random times, each way."""
+"""The number of runs that are killed at random times, each way."""
 
 
 def steps(*, every: int = 1) -> Iterator[int]:

@@ -17,7 +17,7 @@ def on_terminal(*arguments: object, answers: list[tuple[str, str | Callable[[], 
 
     Args:
         arguments: Of the command.
-        answers: What to wait for, and what to type or to do then, in their order.
+        answers: Texts to wait for, and what to type or to do then, in their order.
 
     Returns:
         The exit code, and all that was shown.
@@ -34,7 +34,7 @@ def on_terminal(*arguments: object, answers: list[tuple[str, str | Callable[[], 
                 raise AssertionError(f"nothing more came after: {shown}")
             try:
                 piece = os.read(master, 4096)
-            except OSError:  # how Linux says that the other end is closed
+            except OSError:  # Linux says so that the other end is closed
                 break
             if not piece:
                 break

@@ -20,8 +20,8 @@ class Toy:
     """A scanner.
 
     Attributes:
-        scanner: What it says that it is.
-        does: What it does with an object before it reads it: a verdict, an error, or None to read it.
+        scanner: The name and version that it reports.
+        does: Its act on an object before it reads it: a verdict, an error, or None to read it.
         is_lazy: True to call everything clean without reading it.
     """
 

@@ -137,12 +137,12 @@ CODES = {"bundler verify lost ": 9}
 
 @dataclass(frozen=True)
 class Page:
-    """What a page needs before, and what is special about its commands."""
+    """The files that a page needs before, and the special features of its commands."""
 
     images: tuple[str, ...] = NOVEMBER
     """The images of images.yaml."""
     fronts: Mapping[str, Callable[[], Fake]] = field(default_factory=dict)
-    """The products that stand before registries, by their hosts."""
+    """The products in front of registries, by their hosts."""
     is_ci: bool = False
     """True if a pipeline has filled repositories of the registry."""
     epoch: str = ""
@@ -794,7 +794,7 @@ for name; do :; done
 *) exit 2 ;;
 esac""",
 }
-"""The command of this checkout, and stand-ins of programs that change a machine or ask a cluster. They end with 0 only for what the real ones would do."""
+"""The command of this checkout, and substitutes of programs that change a machine or ask a cluster. They end with 0 only for what the real ones would do."""
 
 
 def place_environment(folder: Path) -> None:

@@ -14,7 +14,7 @@ BLOB = described(CONTENT)
 PIECE = b"p" * PIECE_BYTES
 
 Script = list["bytes | BaseException"]
-"""What one opening of a blob gives: pieces, and perhaps an error at their end."""
+"""The result of opening a blob once: pieces, and perhaps an error at their end."""
 
 
 @dataclass

@@ -65,7 +65,7 @@ class Source:
 
 
 def on(text: str) -> dict[str, Any]:
-    """What an index says of a child's platform."""
+    """The platform of a child, as an index states it."""
     platform = Platform.parse(text)
     said = {"os": platform.os, "architecture": platform.architecture, "variant": platform.variant}
     return {"platform": {**said, "os.version": platform.os_version, "os.features": list(platform.os_features)}}

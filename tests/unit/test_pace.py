@@ -1,4 +1,4 @@
-"""How fast a host is asked once it complains: for whom a pause holds, how the rate falls and grows, when it ends."""
+"""The rate of requests to a host after a complaint: for whom a pause holds, how the rate falls and grows, when it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOST = "registry.example.com"
 
 @dataclass
 class Clock:
-    """Time that passes only where somebody waits."""
+    """Time that passes only while a thread waits."""
 
     seconds: float = 1000.0
     waits: list[float] = field(default_factory=list)
@@ -225,7 +225,7 @@ def test_C1_one_request_that_is_always_put_off_while_others_pass_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "reported"),
     [
         (61.0, "docker.io: the registry asks to wait until 01:31 (2 min)"),
         (7_800.0, "docker.io: the registry asks to wait until 03:40 (2 h 10 min)"),
@@ -233,13 +233,13 @@ def test_C1_one_request_that_is_always_put_off_while_others_pass_ends() -> None:
         (9e99, "docker.io: the registry asks to wait until 2028-01-03 01:30 (400 d)"),
     ],
 )
-def test_C1_a_pause_longer_than_we_wait_is_reported_as_a_time_of_day_at_once(asked: float, told: str) -> None:
+def test_C1_a_pause_longer_than_we_wait_is_reported_as_a_time_of_day_at_once(asked: float, reported: str) -> None:
     clock = Clock()
     paces = paced(clock)
     for _ in range(2):
         with pytest.raises(AskedToWait) as caught:
             ask(paces, busy(asked), host="docker.io")
-        assert str(caught.value).startswith(told)
+        assert str(caught.value).startswith(reported)
         assert caught.value.exit_code == 7
         assert not caught.value.retryable
     assert clock.waits == []
@@ -264,12 +264,12 @@ def test_a_stopped_run_does_not_wait() -> None:
         turn.wait()
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(1, "1 min"), (90, "2 min"), (3600, "1 h"), (90_000, "1 d 1 h")])
-def test_a_duration_has_its_two_largest_units(seconds: float, told: str) -> None:
-    assert duration(seconds) == told
+@pytest.mark.parametrize(("seconds", "reported"), [(1, "1 min"), (90, "2 min"), (3600, "1 h"), (90_000, "1 d 1 h")])
+def test_a_duration_has_its_two_largest_units(seconds: float, reported: str) -> None:
+    assert duration(seconds) == reported
 
 
-# What is tried again around it
+# Retries around it
 
 
 def refusing(times: int, error: Callable[[], BundlerError]) -> Callable[[], str]:

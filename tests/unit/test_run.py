@@ -1,4 +1,4 @@
-"""How often something is tried again, and after which pause; a registry that is gone is not waited for."""
+"""The number of attempts, and the pauses between them; a registry that is gone is not waited for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks like a secret is recognised, and no password of an address is left in an error."""
+"""A text that looks like a secret is recognised, and no password of an address is left in an error."""
 
 from __future__ import annotations
 

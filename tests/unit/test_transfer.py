@@ -135,7 +135,7 @@ def test_a_sink_that_mounts_nothing_is_asked_for_the_blob_and_sent_its_bytes(is_
 
 
 class Ordered(Sink):
-    """Is told when nothing more comes of a blob."""
+    """Is reported when nothing more comes of a blob."""
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
@@ -420,9 +420,9 @@ def test_copies_in_order_come_one_after_the_other_as_they_are_given() -> None:
         for number, content in enumerate(contents)
     ]
     assert copy_blobs(copies, run_with(recorder), ordered_workers=1).failed == ()
-    told = [event for event in recorder.events if isinstance(event, (Began, Finished))]
+    reported = [event for event in recorder.events if isinstance(event, (Began, Finished))]
     expected = [(kind, str(number)) for number in range(5) for kind in (Began, Finished)]
-    assert [(type(event), event.subject) for event in told] == expected
+    assert [(type(event), event.subject) for event in reported] == expected
     assert list(sink.blobs.values()) == contents
 
 

@@ -121,7 +121,7 @@ def test_a_source_that_gives_up_is_asked_as_often_as_the_policy_says() -> None:
     source = Source([[broken()]])
     _, error = read_until_it_fails(verified(source), Unavailable)
     assert len(source.offsets) == AT_ONCE.attempts
-    assert not error.retryable, "whoever tries the whole blob again would multiply the attempts"
+    assert not error.retryable, "a retry of the whole blob would multiply the attempts"
 
 
 def test_a_byte_at_a_time_does_not_renew_the_attempts() -> None:
@@ -238,23 +238,23 @@ def test_the_first_pause_within_a_blob_is_the_first_of_the_policy() -> None:
 
 
 def test_a_blob_that_is_read_back_whole_is_counted_and_given_to_nobody() -> None:
-    told = Recorder()
-    read_blob(BLOB, Source([[CONTENT]]), run_with(told), label="it", peer="host")
-    assert (told.moved, told.outcomes) == (len(CONTENT), ["read"])
+    reported = Recorder()
+    read_blob(BLOB, Source([[CONTENT]]), run_with(reported), label="it", peer="host")
+    assert (reported.moved, reported.outcomes) == (len(CONTENT), ["read"])
 
 
 def test_a_blob_that_reads_wrong_twice_is_damaged_and_is_not_read_a_third_time() -> None:
-    told, source = Recorder(), Source([[b"x" + CONTENT[1:]]])
+    reported, source = Recorder(), Source([[b"x" + CONTENT[1:]]])
     with pytest.raises(Damaged):
-        read_blob(BLOB, source, run_with(told), label="it", peer="host")
+        read_blob(BLOB, source, run_with(reported), label="it", peer="host")
     assert source.offsets == [0, 0]
-    assert (told.moved, told.outcomes) == (0, ["failed"])
+    assert (reported.moved, reported.outcomes) == (0, ["failed"])
 
 
 def test_a_blob_that_was_changed_on_its_way_is_read_once_more() -> None:
-    told, source = Recorder(), Source([[b"x" + CONTENT[1:]], [CONTENT]])
-    read_blob(BLOB, source, run_with(told), label="it", peer="host")
-    assert (source.offsets, told.moved, told.outcomes) == ([0, 0], len(CONTENT), ["read"])
+    reported, source = Recorder(), Source([[b"x" + CONTENT[1:]], [CONTENT]])
+    read_blob(BLOB, source, run_with(reported), label="it", peer="host")
+    assert (source.offsets, reported.moved, reported.outcomes) == ([0, 0], len(CONTENT), ["read"])
 
 
 def test_a_blob_whose_reading_breaks_off_goes_on_where_it_was() -> None:

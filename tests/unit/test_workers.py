@@ -1,4 +1,4 @@
-"""Every task is worked on once, one that fails stops no other, and whoever asks to stop is heard."""
+"""Every task is worked on once, one that fails stops no other, and a request to stop is heard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.errors import raises
 from tests.support.watching import within
 
 PATIENCE_SECONDS = 60
-"""How long a thread waits for another before the test is given up; a sound run never waits."""
+"""The time that a thread waits for another before the test is given up; a sound run never waits."""
 
 
 def is_small(task: int) -> bool:
@@ -136,11 +136,11 @@ def test_a_place_that_was_freed_twice_is_free_once() -> None:
 def test_a_background_hash_does_its_part_with_each_piece() -> None:
     taken: list[bytes] = []
     buffer = bytearray(3)
-    with BackgroundHash(lambda view: taken.append(bytes(view)), name="beside") as beside:
+    with BackgroundHash(lambda view: taken.append(bytes(view)), name="hash") as hashing:
         for number in range(100):
             buffer[:] = b"%03d" % number
-            beside.give(memoryview(buffer))
-            beside.wait()
+            hashing.give(memoryview(buffer))
+            hashing.wait()
     assert taken == [b"%03d" % number for number in range(100)]
 
 
@@ -148,8 +148,8 @@ def test_an_error_of_the_owner_is_raised_while_the_background_still_works() -> N
     ended: list[bytes] = []
 
     def own() -> None:
-        with BackgroundHash(lambda view: ended.append(bytes(view)), name="beside") as beside:
-            beside.give(memoryview(b"its part"))
+        with BackgroundHash(lambda view: ended.append(bytes(view)), name="hash") as hashing:
+            hashing.give(memoryview(b"its part"))
             raise ValueError("a bug")
 
     for _ in range(300):
@@ -162,12 +162,12 @@ def test_an_error_in_the_background_is_raised_and_blocks_nobody() -> None:
     def work(view: memoryview) -> None:
         raise ValueError("a bug")
 
-    beside = BackgroundHash(work, name="beside")
+    hashing = BackgroundHash(work, name="hash")
     for _ in range(3):
-        beside.give(memoryview(b"x"))
-        beside.wait()
+        hashing.give(memoryview(b"x"))
+        hashing.wait()
     with pytest.raises(ValueError, match="a bug"):
-        beside.__exit__()
+        hashing.__exit__()
 
 
 def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:
@@ -175,7 +175,7 @@ def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:
     run_all(
         [1], lambda task: kinds.append(threading.current_thread().daemon), front_workers=1, cancellation=Cancellation()
     )
-    BackgroundThread(lambda: kinds.append(threading.current_thread().daemon), name="follower").join()
+    BackgroundThread(lambda: kinds.append(threading.current_thread().daemon), name="background").join()
     assert kinds == [True, True]
 
 
@@ -312,10 +312,10 @@ def test_a_background_thread_runs_until_it_is_done() -> None:
         assert go.wait(PATIENCE_SECONDS)
         done.set()
 
-    follower = BackgroundThread(run, name="follower")
+    background = BackgroundThread(run, name="background")
     assert not done.is_set()
     go.set()
-    follower.join()
+    background.join()
     assert done.is_set()
 
 
@@ -324,9 +324,9 @@ def test_what_ends_a_background_thread_is_raised_where_it_is_joined(error: Excep
     def run() -> None:
         raise error
 
-    follower = BackgroundThread(run, name="follower")
+    background = BackgroundThread(run, name="background")
     with pytest.raises((BundlerError, ValueError)) as caught:
-        follower.join()
+        background.join()
     assert caught.value is error
 
 
@@ -336,9 +336,9 @@ def test_the_outcome_of_a_background_thread_is_returned_and_not_raised(error: Ex
         if error is not None:
             raise error
 
-    follower = BackgroundThread(run, name="follower")
-    assert follower.outcome() is error
-    assert follower.outcome() is error
+    background = BackgroundThread(run, name="background")
+    assert background.outcome() is error
+    assert background.outcome() is error
 
 
 # Bytes from thread to thread
@@ -356,9 +356,9 @@ def test_what_is_put_into_a_channel_comes_out_in_its_order() -> None:
             assert channel.put(piece)
         channel.end()
 
-    follower = BackgroundThread(put, name="puts")
+    background = BackgroundThread(put, name="puts")
     assert list(channel.pieces()) == PIECES
-    follower.join()
+    background.join()
 
 
 def test_what_was_put_before_the_end_comes_out_before_the_error() -> None:
@@ -393,10 +393,10 @@ def test_a_writer_that_waits_for_a_slow_reader_learns_when_it_gives_up() -> None
             if not answers[-1]:
                 return
 
-    follower = BackgroundThread(put, name="puts")
+    background = BackgroundThread(put, name="puts")
     assert next(channel.pieces()) == PIECES[0]
     channel.abandon()
-    follower.join()
+    background.join()
     assert answers[-1] is False
     assert len(answers) < len(PIECES), "a channel holds a few pieces and no more"
 

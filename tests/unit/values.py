@@ -56,7 +56,7 @@ def resolved(name: str, *layers: Descriptor, platform: str = "linux/amd64") -> R
 
 
 def variant(manifest: Manifest, platform: str) -> Variant:
-    """What is known of a runnable image."""
+    """The facts about a runnable image."""
     size = sum(each.size_bytes for each in manifest.layers)
     return Variant(manifest.descriptor.digest, ImageConfig(Platform.parse(platform)), size)
 

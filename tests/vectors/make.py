@@ -398,7 +398,7 @@ def make(to: Path, kinds: Sequence[str] = KINDS) -> None:
 
 
 def expected(to: Path, kind: str) -> dict[str, Any]:
-    """What ``inspect`` and ``verify`` say of a bundle with ``--json``."""
+    """The documents of ``inspect`` and ``verify`` of a bundle with ``--json``."""
     said = {}
     for command in ("inspect", "verify"):
         out = io.StringIO()

@@ -1,4 +1,4 @@
-"""A medium is told from a disk that stays, by what the kernel says of its device."""
+"""A medium is distinguished from a fixed disk by the kernel's facts about its device."""
 
 from __future__ import annotations
 

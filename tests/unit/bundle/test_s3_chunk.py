@@ -44,13 +44,13 @@ CHUNKS = {name: bytes(content) for name, content in chunks_of(PLAN, *LAYERS).ite
 
 
 class MemoryS3:
-    """What `S3Client` asks of S3, in memory."""
+    """The requests of `S3Client` to S3, answered in memory."""
 
     def __init__(self) -> None:
         self.objects: dict[S3Path, bytes] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
         self.sent: list[int] = []
-        self.begun = 0
+        self.uploads_started = 0
 
     def objects_in(self, folder):
         files = [(path.name, len(content)) for path, content in self.objects.items() if path.parent == folder]
@@ -66,9 +66,9 @@ class MemoryS3:
         return hashlib.md5(content).hexdigest()
 
     def begin_upload(self, path):
-        self.begun += 1
-        self.uploads[f"upload-{self.begun}"] = {}
-        return f"upload-{self.begun}"
+        self.uploads_started += 1
+        self.uploads[f"upload-{self.uploads_started}"] = {}
+        return f"upload-{self.uploads_started}"
 
     def upload_part(self, path, upload, number, content, sha256):
         if upload not in self.uploads:

@@ -40,7 +40,7 @@ class Medium:
         monkeypatch.setattr(files.os, "preadv", preadv)
 
     def holes(self) -> list[range]:
-        """Where it could not be read; what lies between is compared."""
+        """The ranges that could not be read; the bytes between them are compared."""
         found: list[range] = []
         position = 0
         for piece in read_around(self.file, SIZE, what="test"):
@@ -51,7 +51,7 @@ class Medium:
             else:
                 assert piece == CONTENT[position : position + len(piece)]
                 position += len(piece)
-        assert position == SIZE, "every byte is told of once"
+        assert position == SIZE, "every byte is reported once"
         return found
 
 

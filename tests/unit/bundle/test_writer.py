@@ -1,4 +1,4 @@
-"""A bundle is written in order, whoever brings what first, and comes out the same whatever goes wrong meanwhile."""
+"""A bundle is written in order, whichever worker comes first, and is the same whatever goes wrong on the way."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def in_parallel(bundle: Making, order: list[Stored], *, threads: int = 8) -> Non
                 return
             try:
                 bundle.put(stored)
-            except Exception as error:  # told to the test
+            except Exception as error:  # reported to the test
                 errors.append(error)
             finally:
                 bundle.over(stored)
@@ -148,7 +148,7 @@ def in_parallel(bundle: Making, order: list[Stored], *, threads: int = 8) -> Non
         worker.start()
     for worker in workers:
         worker.join(60)
-        assert not worker.is_alive(), "somebody waits for a turn that never comes"
+        assert not worker.is_alive(), "a thread waits for a turn that never comes"
     assert errors == []
 
 

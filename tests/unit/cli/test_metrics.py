@@ -219,16 +219,16 @@ def test_an_end_without_room_for_the_file_keeps_the_exit_code(run: Any, file: Pa
             raise fault
 
         monkeypatch.setattr(metrics_file, "exposition", full)
-        code, told = run("verify", VECTORS / "tar", *TRUST)
+        code, reported = run("verify", VECTORS / "tar", *TRUST)
         assert code == 0
-        assert "warning: no metrics are written" in told
-        assert words in told or isinstance(fault, OSError)
+        assert "warning: no metrics are written" in reported
+        assert words in reported or isinstance(fault, OSError)
         assert not file.exists()
 
 
 def test_a_dry_run_writes_no_file_and_says_so(run: Any, file: Path, tmp_path: Path) -> None:
-    code, told = run("import", VECTORS / "tar", *TRUST, "--to", f"oci:{tmp_path}/layout", "--dry-run")
-    assert (code, told) == (0, "note: --metrics writes no file in a dry run\n")
+    code, reported = run("import", VECTORS / "tar", *TRUST, "--to", f"oci:{tmp_path}/layout", "--dry-run")
+    assert (code, reported) == (0, "note: --metrics writes no file in a dry run\n")
     assert not file.exists()
 
 

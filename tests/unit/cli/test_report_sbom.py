@@ -28,8 +28,8 @@ def test_it_is_valid_and_the_same_at_the_same_time(kind: str, tmp_path: Path, mo
     files = [tmp_path / "one.cdx.json", tmp_path / "two.cdx.json", tmp_path / "one.cdx.json"]
     for file in files:  # the first one is replaced
         assert report(VECTORS / kind, *TRUST, "-o", file, *secret) == 0
-        told = json.loads(capsys.readouterr().out)
-        assert (told["format"], told["kind"], told["size"]) == ("cyclonedx", "bundle", file.stat().st_size)
+        reported = json.loads(capsys.readouterr().out)
+        assert (reported["format"], reported["kind"], reported["size"]) == ("cyclonedx", "bundle", file.stat().st_size)
     text = files[0].read_text()
     assert text == files[1].read_text()
     assert sbom_error(text) is None

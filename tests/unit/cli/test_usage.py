@@ -1,4 +1,4 @@
-"""What people type who know other tools is answered with ours, and each answer exists."""
+"""Commands of other tools are answered with ours, and each answer exists."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ],
 )
 def test_unknown_flags_and_verbs_of_other_tools_are_answered_with_ours(capsys, arguments, answer):
-    told = refused(capsys, *arguments.split())
-    assert answer in told
-    assert "secret" not in told
+    reported = refused(capsys, *arguments.split())
+    assert answer in reported
+    assert "secret" not in reported
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,10 @@ def test_unknown_flags_and_verbs_of_other_tools_are_answered_with_ours(capsys, a
 )
 def test_help_and_version_are_understood_as_verbs(capsys, arguments, same):
     assert bundler.cli.run(arguments) == 0
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     assert bundler.cli.run(same) == 0
-    assert told == capsys.readouterr().out
-    assert told
+    assert reported == capsys.readouterr().out
+    assert reported
 
 
 def test_a_flag_that_lacks_its_value_and_a_switch_that_has_one_are_reported(capsys):
@@ -141,6 +141,6 @@ def test_a_flag_that_lacks_its_value_and_a_switch_that_has_one_are_reported(caps
 
 
 def test_arguments_too_many_are_counted_and_not_shown(capsys):
-    told = refused(capsys, "keygen", "name", "hunter2")
-    assert "bundler keygen has one argument too many" in told
-    assert "hunter2" not in told
+    reported = refused(capsys, "keygen", "name", "hunter2")
+    assert "bundler keygen has one argument too many" in reported
+    assert "hunter2" not in reported

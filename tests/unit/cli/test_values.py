@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+def reported(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     capsys.readouterr()
     code = cli.run(list(words))
     shown = capsys.readouterr()
@@ -71,7 +71,7 @@ def test_every_file_that_has_a_secret_is_of_the_type_that_repeats_nothing() -> N
 @each_case("value", ["", " "], ids=["empty", "a blank"])
 @each_case("words", parameters(FileName))
 def test_a3_an_empty_path_is_an_error_in_every_flag_and_argument(capsys, folder, words, value) -> None:
-    code, text = told(capsys, *words, value)
+    code, text = reported(capsys, *words, value)
     assert (code, "the name of a file or folder is empty" in text) == (2, True), text
     assert words[-1] in text or not words[-1].startswith("-")
     assert not list(folder.iterdir())
@@ -88,13 +88,13 @@ def test_a3_an_empty_path_is_an_error_in_every_flag_and_argument(capsys, folder,
 )
 def test_a3_an_empty_name_is_an_error_and_never_the_default(capsys, folder, words) -> None:
     (folder / "list.txt").write_text("127.0.0.1:9/app:1\n")
-    code, text = told(capsys, *words)
+    code, text = reported(capsys, *words)
     assert (code, "''" in text) == (2, True), text
 
 
 @pytest.mark.parametrize("value", ["/v2", "/v2/", "/repository/docker/v2/"])
 def test_c2_a_base_path_with_v2_is_reported_before_anything_is_asked(capsys, value) -> None:
-    code, text = told(capsys, "doctor", "--to", "127.0.0.1:9", "--base-path", value)
+    code, text = reported(capsys, "doctor", "--to", "127.0.0.1:9", "--base-path", value)
     assert (code, "leave /v2 out" in text) == (2, True), text
 
 
@@ -102,7 +102,7 @@ def test_c2_a_base_path_with_v2_is_reported_before_anything_is_asked(capsys, val
 @pytest.mark.parametrize("transport", ["oci:", "oci-archive:"])
 def test_a3_an_empty_path_after_a_transport_is_an_error(capsys, folder, flag, transport) -> None:
     command = ["import", "x", "--to", transport] if flag == "--to" else ["export", transport, "-o", "x", "--unsigned"]
-    code, text = told(capsys, *command)
+    code, text = reported(capsys, *command)
     assert (code, list(folder.iterdir())) == (2, []), text
 
 
@@ -111,7 +111,7 @@ def test_a3_an_empty_path_after_a_transport_is_an_error(capsys, folder, flag, tr
 def test_a4_what_looks_like_a_secret_is_not_repeated_by_any_flag_that_names_a_file(capsys, folder, words, value):
     for more in ([], ["--json"]):
         is_flag = words[-1].startswith("-")
-        code, text = told(capsys, *words, *([] if is_flag else [*more, "--"]), value, *(more if is_flag else []))
+        code, text = reported(capsys, *words, *([] if is_flag else [*more, "--"]), value, *(more if is_flag else []))
         assert (code, CANARY in text, ENCODED in text) == (2, False, False), text
         assert "a file name is expected" in text
     assert not list(folder.iterdir())
@@ -120,7 +120,7 @@ def test_a4_what_looks_like_a_secret_is_not_repeated_by_any_flag_that_names_a_fi
 @each_case("value", [PEM, f"{CANARY}\nx"], ids=["a key", "lines"])
 @each_case("words", parameters(Text))
 def test_a4_no_flag_at_all_repeats_a_key_or_several_lines(capsys, words, value) -> None:
-    code, text = told(capsys, *words, value)
+    code, text = reported(capsys, *words, value)
     assert (code, CANARY in text) == (2, False), text
 
 
@@ -128,7 +128,7 @@ def test_a4_no_flag_at_all_repeats_a_key_or_several_lines(capsys, words, value) 
 @each_case("words", parameters(SecretFile))
 def test_a4_a_file_with_a_secret_that_is_not_there_is_not_repeated(capsys, words, value) -> None:
     for more in ([], ["--json"]):
-        code, text = told(capsys, *words, value, *more)
+        code, text = reported(capsys, *words, value, *more)
         assert (code, CANARY in text) == (2, False), text
 
 
@@ -147,28 +147,28 @@ def test_a4_who_reads_a_secret_from_a_file_that_is_not_there_does_not_repeat_its
     Path("word").write_text("a good passphrase\n")
     assert cli.run(["keygen", "locked", "--passphrase-file", "word"]) == 0
     for more in ([], ["--json"]):
-        code, text = told(capsys, *words, value, *more)
+        code, text = reported(capsys, *words, value, *more)
         assert (code, CANARY in text) == (2, False), text
         assert "there is no such file" in text or "looks like an encoded key" in text
 
 
 @pytest.mark.parametrize("words", parameters(KeyFile))
 def test_a4_a_key_that_is_not_there_is_repeated_only_if_it_is_written_as_a_path(capsys, words) -> None:
-    code, text = told(capsys, *words, CANARY)
+    code, text = reported(capsys, *words, CANARY)
     assert (code, CANARY in text) == (2, False), text
 
 
 def test_a4_a_key_file_that_is_missing_is_named(capsys, folder) -> None:
     Path("list.txt").write_text("nginx:1\n")
     for name in ("builder.key", "keys/builder.key", f"{folder}/builder"):
-        code, text = told(capsys, "export", "list.txt", "-o", "out", "--key", name)
+        code, text = reported(capsys, "export", "list.txt", "-o", "out", "--key", name)
         assert (code, f"{name}: there is no such key" in text) == (2, True), text
 
 
 def test_a4_a_file_that_is_there_may_have_any_name(capsys, folder) -> None:
     name = f"admin:{ENCODED.replace('/', '_')}"
     (folder / name).write_text("")
-    code, text = told(capsys, "import", "x", "--to", "r.example", "--admin-credentials", name)
+    code, text = reported(capsys, "import", "x", "--to", "r.example", "--admin-credentials", name)
     assert (code, "no USER:PASSWORD in the first line" in text or "empty" in text) == (2, True), text
 
 
@@ -176,7 +176,7 @@ def test_a4_standard_input_and_descriptors_are_files(capsys, folder) -> None:
     reader, writer = os.pipe()
     os.write(writer, b"a passphrase\n")
     os.close(writer)
-    code, text = told(capsys, "keygen", "builder", "--passphrase-file", f"/dev/fd/{reader}")
+    code, text = reported(capsys, "keygen", "builder", "--passphrase-file", f"/dev/fd/{reader}")
     os.close(reader)
     assert code == 0, text
     assert (folder / "builder.key").exists()
@@ -196,7 +196,7 @@ def test_a4_a_key_that_is_taken_for_an_image_list_is_not_repeated(capsys, folder
     ):
         for name in ("builder.key", "list.yaml"):
             Path("list.yaml").write_bytes(Path("builder.key").read_bytes())
-            code, text = told(capsys, *[name if word == "builder.key" else word for word in command])
+            code, text = reported(capsys, *[name if word == "builder.key" else word for word in command])
             assert (code != 0, secret in text, secret[:20] in text) == (True, False, False), text
 
 
@@ -204,7 +204,7 @@ def test_a4_a_key_that_is_taken_for_an_image_list_is_not_repeated(capsys, folder
 def test_a4_a_password_after_a_switch_or_in_a_user_name_is_not_repeated(capsys, command) -> None:
     for words in (["--username", "me", "--password-stdin", CANARY], ["--username", f"me:{CANARY}", "--password-stdin"]):
         for more in ([], ["--json"]):
-            code, text = told(capsys, *command, *words, *more)
+            code, text = reported(capsys, *command, *words, *more)
             assert (code, CANARY in text, "standard input" in text or "takes no value" in text) == (2, False, True), (
                 text
             )
@@ -232,7 +232,7 @@ def test_a4_a_password_in_an_argument_or_a_list_is_not_repeated(capsys, words) -
         Path("list.txt").write_text(f"https://me:{CANARY}@r.example/a:1\nme:{CANARY}@r.example/b:1\n")
         entry = f"{{image: 'r.example/a:1', from: 'docker://me:{CANARY}@r.example/a:1'}}"
         Path("list.yaml").write_text(f"name: x\nimages:\n- https://me:{CANARY}@r.example/a:1\n- {entry}\n")
-        code, text = told(capsys, *words, *more)
+        code, text = reported(capsys, *words, *more)
         assert (code, CANARY in text) == (2, False), text
 
 

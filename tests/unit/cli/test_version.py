@@ -1,4 +1,4 @@
-"""The version is told in one line, or in one document, whatever the order of the flags."""
+"""The version is printed in one line, or in one document, whatever the order of the flags."""
 
 from __future__ import annotations
 

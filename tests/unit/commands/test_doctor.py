@@ -1,4 +1,4 @@
-"""How findings are judged: the search for the largest body, file systems by their lines, and the exit code."""
+"""The judgement of findings: the search for the largest body, file systems by their lines, and the exit code."""
 
 from __future__ import annotations
 

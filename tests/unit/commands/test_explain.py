@@ -1,4 +1,4 @@
-"""Whatever code somebody has, from us, from a shell or from a registry: it leads to the entry that tells more."""
+"""Any code, from us, from a shell or from a registry, leads to the entry that explains it."""
 
 from __future__ import annotations
 

@@ -88,16 +88,16 @@ def test_an_image_that_is_none_is_refused_before_a_file_is_written(tmp_path: Pat
 
 
 def test_in_a_terminal_it_asks_and_names_what_is_wrong(tmp_path: Path) -> None:
-    leader, follower = pty.openpty()
+    leader, terminal = pty.openpty()
     (tmp_path / "Team A").mkdir()
     started = subprocess.Popen(
         [sys.executable, "-m", "bundler", "init"],
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
         cwd=tmp_path / "Team A",
     )
-    os.close(follower)
+    os.close(terminal)
     seen = bytearray()
 
     def read() -> None:

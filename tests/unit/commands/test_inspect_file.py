@@ -1,4 +1,4 @@
-"""A file of a third party is told and checked before anybody loads it, against the checksum that came another way."""
+"""A file of a third party is described and checked before anybody loads it, against the checksum that came another way."""
 
 from __future__ import annotations
 

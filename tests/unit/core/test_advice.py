@@ -1,4 +1,4 @@
-"""Whatever is known to go wrong has a name, words that can be filled in, and a next step."""
+"""Each known failure has a name, words that can be filled in, and a next step."""
 
 from __future__ import annotations
 

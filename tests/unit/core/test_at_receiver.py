@@ -1,4 +1,4 @@
-"""What the receiver has: each statement counts for what it proves, and their order makes no difference."""
+"""The blobs that the receiver has: each statement counts for what it proves, and their order makes no difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a bundle that is there differs from what would be made now is said by the first thing that explains it."""
+"""The first cause explains the difference between a bundle that is there and the one that would be made now."""
 
 from __future__ import annotations
 

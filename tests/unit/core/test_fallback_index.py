@@ -115,7 +115,7 @@ def test_a_manifest_with_all_signatures_of_another_one_is_found(found: bytes, wa
 
 
 REAL = Path(__file__).parents[2] / "vectors/signatures"
-"""What cosign 3.1.3 pushed to docker-registry 2.8.2; README there has the source."""
+"""Manifests that cosign 3.1.3 pushed to docker-registry 2.8.2; README there has the source."""
 
 
 def test_the_index_of_a_real_cosign_keeps_its_entry_next_to_ours() -> None:

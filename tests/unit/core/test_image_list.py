@@ -1,4 +1,4 @@
-"""Image lists say what was written, and what is wrong in them is told with its line, all at once."""
+"""Image lists say what was written, and all errors in them are reported at once, with their lines."""
 
 from __future__ import annotations
 

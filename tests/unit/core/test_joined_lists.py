@@ -1,4 +1,4 @@
-"""Several lists are one: an image is carried once, and what contradicts itself is told with both lines."""
+"""Several lists are one: an image is carried once, and contradictions are reported with both lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A journal says what was begun and what is done; whatever was cut or changed in it is never taken for done."""
+"""A journal says what was started and what is done; a line that was cut or changed never counts as done."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bundler.core.journal import (
 from bundler.errors import Damaged
 from tests.support.tables import each_case
 
-BEGUN = ExportStart(
+START = ExportStart(
     options={"--chunk-size": "1048576", "--key": "none"},
     images={"a/b:1 from docker://a/b:1": Digest.of(b"one"), "c/d:2 from oci:Größe": Digest.of(b"two")},
     created="2026-11-24T03:00:00Z",
@@ -52,7 +52,7 @@ def written(*lines, key: bytes = KEY) -> bytes:
     return content
 
 
-FIRST_LINE = (start_line, BEGUN)
+FIRST_LINE = (start_line, START)
 BOTH = (FIRST_LINE, (done_line, 1, FIRST), (done_line, 2, SECOND))
 HEAD = written(FIRST_LINE)
 WHOLE = written(*BOTH)
@@ -60,7 +60,7 @@ WHOLE = written(*BOTH)
 
 def test_what_was_written_is_read():
     journal = parse_journal(WHOLE, KEY)
-    assert journal.start == BEGUN
+    assert journal.start == START
     assert journal.done == {1: FIRST, 2: SECOND}
     assert journal.whole_bytes == len(WHOLE)
 
@@ -77,7 +77,7 @@ def test_A1_a_journal_that_was_written_without_the_secret_is_none():
 
 
 def test_A1_lines_that_are_taken_out_moved_repeated_or_of_another_journal_make_no_chunk_done():
-    other = written((start_line, replace(BEGUN, plan="e" * 64)), (done_line, 1, SECOND))
+    other = written((start_line, replace(START, plan="e" * 64)), (done_line, 1, SECOND))
     lines = [line + b"\n" for line in WHOLE.split(b"\n")[:-1]]
     for changed in (
         [lines[0], lines[2]],
@@ -124,7 +124,7 @@ def test_no_flip_of_a_bit_makes_anything_look_done_that_is_not():
         except Damaged:
             assert place < len(HEAD)
             continue
-        assert journal.start == BEGUN
+        assert journal.start == START
         assert journal.done == {}
 
 
@@ -141,16 +141,16 @@ def test_a_line_that_says_nothing_that_we_would_takes_all_chunks_back(line):
 
 def test_what_differs_is_reported():
     options = {"--chunk-size": "5", "--key": "none", "--encrypt": "yes"}
-    assert BEGUN.differences(BEGUN.options, BEGUN.images) == []
-    assert BEGUN.differences(options, BEGUN.images) == [
+    assert START.differences(START.options, START.images) == []
+    assert START.differences(options, START.images) == [
         "--chunk-size: 1048576 before, 5 now",
         "--encrypt: nothing before, yes now",
     ]
-    assert BEGUN.differences(BEGUN.options, {"c/d:2 from oci:Größe": 0, "e/f:3 from docker://e/f:3": 0}) == [
+    assert START.differences(START.options, {"c/d:2 from oci:Größe": 0, "e/f:3 from docker://e/f:3": 0}) == [
         "no longer in the list: a/b:1 from docker://a/b:1",
         "new in the list: e/f:3 from docker://e/f:3",
     ]
-    assert BEGUN.differences(BEGUN.options, dict(reversed(BEGUN.images.items()))) == [
+    assert START.differences(START.options, dict(reversed(START.images.items()))) == [
         "the order of the images has changed"
     ]
 
@@ -176,7 +176,7 @@ def line_of(chain: Chain, document: object) -> bytes:
 )
 def test_a_first_line_that_no_version_of_ours_writes_is_none(change):
     document = json.loads(HEAD.partition(b" ")[2])
-    assert parse_journal(written((line_of, document)), KEY).start == BEGUN
+    assert parse_journal(written((line_of, document)), KEY).start == START
     with pytest.raises(Damaged):
         parse_journal(written((line_of, {**document, **change})), KEY)
 

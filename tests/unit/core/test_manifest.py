@@ -218,7 +218,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
         "number",
     ),
     "parts in another order": (lambda d: blob_of(d, "large")["pieces"].reverse(), "chunks"),
-    "a part behind something else": (
+    "a part after something else": (
         lambda d: blob_of(d, "large")["pieces"][1].__setitem__(1, 1024),
         "chunk",
     ),

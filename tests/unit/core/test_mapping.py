@@ -282,7 +282,7 @@ def test_the_same_bundle_gets_the_same_names_on_any_day() -> None:
     assert first[reference].tag == f"1-20261123-platform-2026.11-{D.encoded[:12]}"
 
 
-# What kinds of registries take
+# Names that kinds of registries take
 
 
 @each_case(

@@ -1,4 +1,4 @@
-"""Where the files of a bundle lie on several media: whole, in order, and recovery data apart from what they repair."""
+"""The places of a bundle's files on several media: whole, in order, and recovery data apart from what they repair."""
 
 from __future__ import annotations
 

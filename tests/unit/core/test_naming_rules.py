@@ -1,4 +1,4 @@
-"""Rules for names mean what they look like, the longest prefix wins, and what is wrong in them is told with its line."""
+"""Rules for names mean what they look like, the longest prefix wins, and errors in them are reported with their lines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ rules:
     assert read.on_conflict(latest) == "skip"
 
 
-# Which images a rule is for
+# The images that a rule is for
 
 
 @each_case(
@@ -101,7 +101,7 @@ def test_what_is_no_pattern_is_refused(pattern: str) -> None:
         Pattern.parse(pattern)
 
 
-# Which rule decides
+# The rule that decides
 
 IN_ORDER = [
     pytest.param("'*'", "'*:1.27'", id="a tag before none"),
@@ -154,7 +154,7 @@ def test_a_star_refers_to_what_followed_the_prefix(rule: str, text: str, path: s
     assert rules(rule).repository(Reference.parse(text)) == path
 
 
-# What is wrong
+# Errors
 
 
 @each_case(
@@ -176,7 +176,7 @@ def test_a_star_refers_to_what_followed_the_prefix(rule: str, text: str, path: s
         pytest.param("rules:\n- from: a\n  to: b\n  to: c", "rules.yaml:4", "duplicate key", id="a key twice"),
         pytest.param("rules:\n- {from: a, to: B}", "rules.yaml:2: 'B'", "not a repository", id="upper case"),
         pytest.param("rules:\n- {from: a, to: /b}", "rules.yaml:2: '/b'", "not a repository", id="a slash in front"),
-        pytest.param("rules:\n- {from: a, to: b/}", "rules.yaml:2: 'b/'", "not a repository", id="a slash behind"),
+        pytest.param("rules:\n- {from: a, to: b/}", "rules.yaml:2: 'b/'", "not a repository", id="a slash at the end"),
         pytest.param("rules:\n- {from: a, to: a/../b}", "rules.yaml:2: 'a/../b'", "not a repository", id="a way up"),
         pytest.param(
             "rules:\n- {from: 'q.io/*', to: '*/b'}", "rules.yaml:2: '*/b'", "not a repository", id="star first"

@@ -19,7 +19,7 @@ LISTS: dict[str, list[tuple[str, str]]] = {
     "3": [("a:1", "new"), ("b:1", "b")],
     "z": [("z:1", "z")],
 }
-"""Names and layers. What is new in the second month is gone in the third."""
+"""Names and layers. The images that are new in the second month are gone in the third."""
 
 
 def bundle(name: str, there: AtReceiver = NOTHING_THERE, **more: Any) -> BundleManifest:
@@ -41,7 +41,7 @@ SERIES = {"a" * 64: FIRST, "b" * 64: SECOND, "c" * 64: THIRD}
 
 
 def chosen(*manifests: tuple[str, BundleManifest]) -> set[str | None]:
-    """What is chosen in each order."""
+    """The choice in each order."""
     return {newest(dict(order)) for order in itertools.permutations(manifests)}
 
 

@@ -1,4 +1,4 @@
-"""What the bundle.json of an encrypted bundle may say, and what is refused."""
+"""The bundle.json of an encrypted bundle may say little, and all else is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much parity a bundle gets, and what may be lost then."""
+"""The amount of parity that a bundle gets, and what may be lost then."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_all_chunks_unpacked_into_one_folder_are_the_layout() -> None:
     unpacked: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks)), mode="r:", ignore_zeros=True) as archive:
         for member in archive:
-            # what `cat x.part-* > x` does, see README.txt
+            # as `cat x.part-* > x` does, see README.txt
             path = member.name.partition(".part-")[0]
             unpacked[path] = unpacked.get(path, b"") + archive.extractfile(member).read()  # type: ignore[union-attr]
     expected = {digest.path: content for digest, content in blobs.items() if digest not in plan.contents}

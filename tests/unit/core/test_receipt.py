@@ -164,7 +164,7 @@ def test_a_receipt_of_an_unknown_version_is_refused_not_guessed_at(version: str)
         pytest.param(b'{"document": "bundler.import/1"}', id="another document"),
         pytest.param(b"\xff\xfe", id="no UTF-8"),
         pytest.param(FULL.to_json()[:-20], id="cut"),
-        pytest.param(FULL.to_json() + b"{}", id="more behind it"),
+        pytest.param(FULL.to_json() + b"{}", id="more after it"),
         pytest.param(b'{"document": "bundler.receipt/1", ' + FULL.to_json()[1:], id="a key twice"),
         pytest.param(b'{"document":' * 200 + b"1" + b"}" * 200, id="nested"),
     ],
@@ -467,8 +467,8 @@ def one_image(**fields):
 def test_a_receipt_takes_up_the_unfinished_one_that_it_finishes(earlier, later, outcome, replaced):
     made = finishing(one_image(**later), one_image(**earlier), "f" * 64)
     assert made is not None
-    (told,) = made.targets[0].images
-    assert (told.outcome, told.replaced) == (outcome, replaced)
+    (reported,) = made.targets[0].images
+    assert (reported.outcome, reported.replaced) == (outcome, replaced)
     assert made.merged[-1] == "f" * 64
     assert not made.is_unfinished
 
@@ -497,7 +497,7 @@ def test_an_unfinished_receipt_of_something_else_stays(change):
     assert finishing(one_image(outcome="failed"), earlier, "f" * 64) is None
 
 
-# Where blobs are
+# The places of blobs
 
 
 def test_blobs_are_where_the_newest_receipt_says() -> None:

@@ -1,4 +1,4 @@
-"""What registries say when they say no is understood, whatever status and code they choose for it.
+"""The refusals of registries are understood, whatever status and code they choose for it.
 
 The words are the registries' own; `bundler.core.registry_answers` names the sources.
 """
@@ -29,20 +29,20 @@ def error(answer: RegistryAnswer) -> BundlerError:
     return answer.error(subject="h.example/team/app:1", host="h.example", repository="team/app")
 
 
-def told(method: str, status: int, code: str = "", message: str = "") -> BundlerError:
+def reported(method: str, status: int, code: str = "", message: str = "") -> BundlerError:
     return error(RegistryAnswer(method, status, code, message))
 
 
 @each_case(
     ("method", "status", "code", "message", "meaning"),
     [
-        # Who asks
+        # Logins and rights
         pytest.param("GET", 401, "UNAUTHORIZED", "authentication required", "unauthorized", id="no login"),
         pytest.param("GET", 401, "", "", "unauthorized", id="401 without a word"),
         pytest.param("PUT", 403, "DENIED", "requested access to the resource is denied", "denied", id="no right"),
         pytest.param("PUT", 403, "", "", "denied", id="403 without a word"),
         pytest.param("GET", 400, "DENIED", "", "denied", id="a code goes before the status"),
-        # What is there
+        # Images and repositories
         pytest.param("GET", 404, "MANIFEST_UNKNOWN", "manifest unknown", "not-found", id="no such tag"),
         pytest.param("PUT", 400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", "parts-missing", id="garbage"),
         pytest.param("PUT", 400, "BLOB_UNKNOWN", "blob unknown to registry", "parts-missing", id="garbage at Nexus"),
@@ -57,7 +57,7 @@ def told(method: str, status: int, code: str = "", message: str = "") -> Bundler
             "name-unknown",
             id="ECR, no such repository",
         ),
-        pytest.param("POST", 404, "", "", "name-unknown", id="an upload that cannot be begun"),
+        pytest.param("POST", 404, "", "", "name-unknown", id="an upload that cannot be started"),
         pytest.param("POST", 404, "NOT_FOUND", "project team not found", "project-missing", id="Harbor, no project"),
         pytest.param(
             "POST", 401, "UNAUTHORIZED", "project team not found: project team not found", "project-missing",
@@ -144,7 +144,7 @@ def told(method: str, status: int, code: str = "", message: str = "") -> Bundler
     ],
 )  # fmt: skip
 def test_an_answer_is_understood(method: str, status: int, code: str, message: str, meaning: str) -> None:
-    assert told(method, status, code, message).code == meaning
+    assert reported(method, status, code, message).code == meaning
 
 
 @each_case("method", ["GET", "HEAD"])
@@ -154,7 +154,7 @@ def test_an_answer_is_understood(method: str, status: int, code: str, message: s
     ids=["a quota", "an immutable tag", "read-only", "a full disk"],
 )
 def test_words_about_writing_mean_nothing_where_nothing_is_written(method: str, message: str) -> None:
-    assert told(method, 403, "DENIED", message).code == "denied"
+    assert reported(method, 403, "DENIED", message).code == "denied"
 
 
 @pytest.mark.parametrize(
@@ -222,11 +222,11 @@ def test_what_may_pass_is_tried_again_after_the_time_that_was_asked_for(status: 
 
 @pytest.mark.parametrize("message", [HARBOR_QUOTA, "no space left on device"], ids=["a quota", "a full disk"])
 def test_what_does_not_pass_by_waiting_is_not_tried_again_though_it_is_a_500(message: str) -> None:
-    assert told("PUT", 500, "UNKNOWN", message).retryable is False
+    assert reported("PUT", 500, "UNKNOWN", message).retryable is False
 
 
 def test_what_was_said_is_kept_and_the_advice_is_filled_in() -> None:
-    found = told("PUT", 412, "PRECONDITION", HARBOR_QUOTA)
+    found = reported("PUT", 412, "PRECONDITION", HARBOR_QUOTA)
     assert found.said == f"412 PRECONDITION: {HARBOR_QUOTA}"
     assert found.subject == "h.example/team/app:1"
     assert "team" in (found.hint or "")
@@ -258,4 +258,4 @@ def test_every_meaning_has_its_advice() -> None:
 )
 def test_words_are_compared_in_lower_case_so_signs_are(sign: str) -> None:
     assert sign == sign.lower()
-    assert told("PUT", 400, "", f"Sorry: {sign.upper()}!").code != "refused"
+    assert reported("PUT", 400, "", f"Sorry: {sign.upper()}!").code != "refused"

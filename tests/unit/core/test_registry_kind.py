@@ -27,7 +27,7 @@ TOKEN = {"realm": "https://auth.example.com/token", "service": "registry.example
     [
         pytest.param({}, {}, DISTRIBUTION, id="nothing said"),
         pytest.param({"Docker-Distribution-Api-Version": "registry/2.0"}, {}, DISTRIBUTION, id="distribution"),
-        pytest.param({"Server": "nginx/1.27"}, TOKEN, DISTRIBUTION, id="distribution behind nginx"),
+        pytest.param({"Server": "nginx/1.27"}, TOKEN, DISTRIBUTION, id="distribution with nginx"),
         pytest.param({}, {"realm": "Registry Realm"}, DISTRIBUTION, id="distribution with Basic"),
         pytest.param(
             {}, {"realm": "https://h.example/service/token", "service": "harbor-registry"}, HARBOR, id="Harbor"
@@ -42,7 +42,7 @@ TOKEN = {"realm": "https://auth.example.com/token", "service": "registry.example
             id="GitLab by its token server",
         ),
         pytest.param({"Server": "Nexus/3.76.0-03 (OSS)"}, {}, NEXUS, id="Nexus by its server's name"),
-        pytest.param({}, {"realm": "Sonatype Nexus Repository Manager"}, NEXUS, id="Nexus behind a proxy, with Basic"),
+        pytest.param({}, {"realm": "Sonatype Nexus Repository Manager"}, NEXUS, id="Nexus with a proxy and Basic"),
         pytest.param({"X-Artifactory-Id": "1234:abc"}, {}, ARTIFACTORY, id="Artifactory by its id"),
         pytest.param({"X-JFrog-Version": "Artifactory/7.90.1"}, {}, ARTIFACTORY, id="Artifactory by its version"),
         pytest.param({}, {"realm": "Artifactory Realm"}, ARTIFACTORY, id="Artifactory with Basic"),

@@ -1,4 +1,4 @@
-"""Uploads of bundles are told from others by their keys, and their age counts in whole days."""
+"""Uploads of bundles are distinguished from others by their keys, and their age counts in whole days."""
 
 from __future__ import annotations
 

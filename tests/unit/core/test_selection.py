@@ -1,4 +1,4 @@
-"""Patterns mean what they look like in a shell, and one that fits nothing is told instead of leaving images out."""
+"""Patterns mean what they look like in a shell, and one that fits nothing is an error and leaves no image out."""
 
 from __future__ import annotations
 

@@ -36,8 +36,12 @@ def image(name: str, word: str = "one", *, blobs: tuple[int, ...] = (0, 1), **mo
 
 
 def imported(*images: ReceiptImage, day: str = "2026-11-23", target: str = HOST, **more: Any) -> Receipt:
-    told = {"blobs": BLOBS, "blob_sizes": (900, 100, 70), "targets": (ReceiptTarget(target, "registry", 1, images),)}
-    return receipt(started=f"{day}T08:00:00Z", **{**told, **more})
+    reported = {
+        "blobs": BLOBS,
+        "blob_sizes": (900, 100, 70),
+        "targets": (ReceiptTarget(target, "registry", 1, images),),
+    }
+    return receipt(started=f"{day}T08:00:00Z", **{**reported, **more})
 
 
 def here(**tags: dict[str, Manifest]) -> Table:
@@ -52,7 +56,7 @@ def here(**tags: dict[str, Manifest]) -> Table:
     return table(found, {each.descriptor.digest: FoundManifest.of(each) for each in (ONE, TWO)})
 
 
-def stands(content: Table, *receipts: Receipt, place: str = HOST, now: int = NOW) -> Standing:
+def standing_of(content: Table, *receipts: Receipt, place: str = HOST, now: int = NOW) -> Standing:
     return standing_of_registry(place, content, arrivals(receipts, place), now=now)
 
 
@@ -66,7 +70,7 @@ def test_another_spelling_of_the_host_is_the_same_registry():
 
 
 def test_bytes_of_one_repository_are_its_own_and_those_of_several_are_shared():
-    found = stands(here(a={"1": ONE}, team_b={"2": TWO, "3": TWO}))
+    found = standing_of(here(a={"1": ONE}, team_b={"2": TWO, "3": TWO}))
     assert [(each.name, each.tags, each.own_bytes, each.shared_bytes) for each in found.repositories] == [
         (f"{HOST}/a", 1, 300 + 100, 900),
         (f"{HOST}/team/b", 2, 300, 900),
@@ -78,7 +82,7 @@ def test_tags_that_no_receipt_names_have_moved_or_are_gone_are_named():
     attached = ReceiptAttachment(str(digest("one")), str(digest("sbom")), "sbom", "pushed")
     known, strange = fallback_tag(digest("one")), fallback_tag(digest("two"))
     content = here(a={"1": ONE, "2": TWO, "9": ONE, known: TWO, strange: TWO})
-    found = stands(content, imported(image("a:1", attached=(attached,)), image("a:2"), image("a:3"), image("b:1")))
+    found = standing_of(content, imported(image("a:1", attached=(attached,)), image("a:2"), image("a:3"), image("b:1")))
     a, b = found.repositories
     assert (a.tags, a.attachment_tags) == (3, 2)
     assert (a.unknown, a.moved, a.gone) == (("9", strange), ("2",), ("3",))
@@ -89,13 +93,13 @@ def test_tags_that_no_receipt_names_have_moved_or_are_gone_are_named():
 def test_the_newest_receipt_decides_about_a_tag_in_whatever_order_they_are_read():
     old, new = imported(image("a:1", "two"), day="2026-10-01", bundle_name="old"), imported(image("a:1"))
     for order in ((old, new), (new, old)):
-        (found,) = stands(here(a={"1": ONE}), *order).repositories
+        (found,) = standing_of(here(a={"1": ONE}), *order).repositories
         assert (found.moved, found.bundle, found.newest) == ((), "platform", seconds_of("2026-11-23T09:00:00Z"))
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped", "held back", "not tried", "unfinished"])
 def test_an_image_that_did_not_arrive_is_not_known(outcome):
-    found = stands(here(a={"1": ONE}), imported(image("a:1", outcome=outcome)))
+    found = standing_of(here(a={"1": ONE}), imported(image("a:1", outcome=outcome)))
     assert (found.repositories[0].unknown, found.receipts, found.elsewhere) == (("1",), 0, (HOST,))
 
 
@@ -112,7 +116,7 @@ def test_an_old_bundle_that_is_imported_again_is_no_news():
     again = replace(first, started="2026-12-23T08:00:00Z", finished="2026-12-23T09:00:00Z")
     older = imported(image("a:1"), day="2026-12-20", bundle_id="06" * 32, series=ReceiptSeries("stable", 6))
     none = imported(image("a:1"), day="2026-12-01", bundle_id="aa" * 32, bundle_name="single")
-    found = stands(here(a={"1": ONE}), again, first, older, none)
+    found = standing_of(here(a={"1": ONE}), again, first, older, none)
     single, stable = found.channels
     assert (single.channel, single.name) == ("", "single")
     assert (stable.channel, stable.sequence, stable.name, stable.imports) == ("stable", 7, "p-7", 2)
@@ -121,24 +125,24 @@ def test_an_old_bundle_that_is_imported_again_is_no_news():
 
 def test_a_bundle_that_never_arrived_completely_says_so():
     failed, whole = imported(image("a:1"), exit_code=3), imported(image("a:1"), day="2026-11-24")
-    assert not stands(here(), failed).channels[0].is_whole
-    assert stands(here(), failed, whole).channels[0].is_whole
+    assert not standing_of(here(), failed).channels[0].is_whole
+    assert standing_of(here(), failed, whole).channels[0].is_whole
     some = replace(whole, chosen=("--only a*",))
-    assert not stands(here(), failed, some).channels[0].is_whole
+    assert not standing_of(here(), failed, some).channels[0].is_whole
     shards = [replace(whole, shards=(Shard(number, 3),)) for number in (1, 2, 3)]
-    assert not stands(here(), failed, *shards[:2], shards[1]).channels[0].is_whole
-    assert not stands(here(), *shards[:2], replace(shards[2], exit_code=3)).channels[0].is_whole
-    assert stands(here(), failed, *shards).channels[0].is_whole
+    assert not standing_of(here(), failed, *shards[:2], shards[1]).channels[0].is_whole
+    assert not standing_of(here(), *shards[:2], replace(shards[2], exit_code=3)).channels[0].is_whole
+    assert standing_of(here(), failed, *shards).channels[0].is_whole
 
 
 def test_a_clock_before_the_newest_receipt_gives_no_age():
-    found = stands(here(a={"1": ONE}), imported(image("a:1"), day="2027-01-01"))
+    found = standing_of(here(a={"1": ONE}), imported(image("a:1"), day="2027-01-01"))
     assert (found.is_clock_wrong, found.age_seconds(found.channels[0].first)) == (True, None)
-    assert not stands(here(), imported(image("a:1"))).is_clock_wrong
+    assert not standing_of(here(), imported(image("a:1"))).is_clock_wrong
 
 
 def test_blobs_of_receipts_that_no_tag_needs_are_an_estimate_of_the_garbage():
-    found = stands(here(a={"1": TWO}), imported(image("a:1", blobs=(0, 1, 2))))
+    found = standing_of(here(a={"1": TWO}), imported(image("a:1", blobs=(0, 1, 2))))
     assert found.unneeded is not None
     assert (found.unneeded.listed, found.unneeded.listed_bytes) == (1, 70)  # the table has OWN by ONE
     known = arrivals([imported(image("a:1", blobs=(0, 1, 2)))], HOST)

@@ -77,18 +77,18 @@ def test_the_deepest_document_that_is_allowed_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "beside",
+    "near",
     [
         pytest.param(rb'"]]]]"', id="brackets in a text"),
-        pytest.param(rb'"\"]]]]"', id="brackets behind a quote in a text"),
+        pytest.param(rb'"\"]]]]"', id="brackets after a quote in a text"),
         pytest.param(rb'"\\", [[]], {}', id="a backslash at the end of a text"),
         pytest.param(rb'{"a": {"}": []}}, [[1], [2]]', id="other lists and objects"),
     ],
 )
-def test_depth_is_counted_with_anything_next_to_it(beside: bytes) -> None:
+def test_depth_is_counted_with_anything_next_to_it(near: bytes) -> None:
     inner = JSON_DEPTH - 1
-    deepest = b"[%b, %b1%b, %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
-    too_deep = b"[%b, [%b1%b], %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
+    deepest = b"[%b, %b1%b, %b]" % (near, b'{"a":' * inner, b"}" * inner, near)
+    too_deep = b"[%b, [%b1%b], %b]" % (near, b'{"a":' * inner, b"}" * inner, near)
     assert len(strict_json.loads(deepest, what="test")) >= 3
     with pytest.raises(Damaged, match=f"deeper than {JSON_DEPTH}"):
         strict_json.loads(too_deep, what="test")

@@ -78,7 +78,7 @@ def test_an_unknown_field_comes_with_those_that_are_known() -> None:
     assert "{tag}, {date}, {bundle}, {digest12}" in (caught.value.hint or "")
 
 
-# The tag beside a tag that is taken
+# The tag next to a tag that is taken
 
 
 def test_a_suffix_is_the_beginning_of_the_digest() -> None:

@@ -1,4 +1,4 @@
-"""Where the bytes of a bundle come from: memory as far as it may be filled, then the source once more."""
+"""The sources of the bytes of a bundle: memory as far as it may be filled, then the source once more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many chunks an export writes side by side depends on what it writes to."""
+"""The place to write to decides how many chunks an export writes side by side."""
 
 from __future__ import annotations
 

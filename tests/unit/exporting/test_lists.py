@@ -1,4 +1,4 @@
-"""What stands in a list for more than one image becomes each of them under its own name, or is told."""
+"""An entry of a list for several images becomes each of them under its own name, or is an error."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ REF, CONTAINERD = "org.opencontainers.image.ref.name", "io.containerd.image.name
 
 
 def ctr_files(*names: str, has_manifest: bool = True) -> dict[str, bytes]:
-    """What ``ctr images export`` writes: full names for containerd, tags for OCI, Docker's short names."""
+    """A layout as ``ctr images export`` writes it: full names for containerd, tags for OCI, Docker's short names."""
     files: dict[str, bytes] = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
     entries, docker = [], []
     for name in names:

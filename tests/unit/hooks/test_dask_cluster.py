@@ -1,4 +1,4 @@
-"""Progress of workers adds up, whoever dies and whatever comes late; a request is never printed. No cluster is needed."""
+"""Progress of workers adds up, also if a worker dies or is late; a request is never printed. No cluster is needed."""
 
 from __future__ import annotations
 

@@ -88,13 +88,13 @@ def test_each_medium_is_asked_for_once_and_its_images_are_tagged_before_it_is_ta
     assert contents(tmp_path / "out") == contents(made / "layout"), "the same bytes"
     assert robot.reasons == ["first", "next", "next", "next", "next"]
     assert sorted(filter(None, robot.order)) == [2, 3, 4, 5]
-    assert robot.told == [f"medium {number} of 5 can be taken out" for number in [1, *robot.order[1:-1]]]
+    assert robot.reported == [f"medium {number} of 5 can be taken out" for number in [1, *robot.order[1:-1]]]
     assert all(earlier <= later for earlier, later in itertools.pairwise(seen))
     assert NAMES[0] in seen[2], "an image is tagged as soon as its last blob is there"
 
 
 def test_any_order_is_taken_and_documents_may_be_in_scratch(run, made, tmp_path, monkeypatch):
-    """Who is asked for one medium may insert another one; the first medium, with all manifests, comes last."""
+    """A user who is asked for one medium may insert another one; the first medium, with all manifests, comes last."""
     monkeypatch.setattr(documents, "REMEMBERED_BYTES", 1000)
     robot = Robot(tmp_path / "drive", media_in(made), inserted=5)
     robot.before = {0: [lambda: robot.insert(robot.media[3])], 1: [lambda: robot.insert(robot.media[0])]}
@@ -123,11 +123,11 @@ def test_a_wrong_medium_an_empty_drive_and_the_same_one_twice_are_named_and_harm
     }
     result = run(robot)
     assert result.exit_code == 0, result
-    told = robot.told[1:4]
-    assert "medium 1 of 5 is here, and nothing on it is needed now" in told[0]
-    assert "has another bundle" in told[1]
-    assert result.bundle.id[:12] in told[1]
-    assert "no bundle here" in told[2]
+    reported = robot.reported[1:4]
+    assert "medium 1 of 5 is here, and nothing on it is needed now" in reported[0]
+    assert "has another bundle" in reported[1]
+    assert result.bundle.id[:12] in reported[1]
+    assert "no bundle here" in reported[2]
     assert len(robot.order) == 4, "nobody was asked twice"
 
 
@@ -216,7 +216,7 @@ def test_bytes_of_another_chunk_under_its_name_and_with_its_size_never_pass(run,
     result = run(robot)
     assert robot.reasons[4] == "damaged"
     assert robot.order[4] == 2
-    assert any(chunk.name in each for each in robot.told)
+    assert any(chunk.name in each for each in robot.reported)
     assert result.exit_code == 0, result
     assert contents(tmp_path / "out") == contents(made / "layout")
 

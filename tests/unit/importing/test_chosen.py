@@ -1,4 +1,4 @@
-"""Only what is meant is imported, what fits nothing is told, and one platform of an image is the same bytes as before."""
+"""Only the chosen images are imported, a choice that fits nothing is an error, and one platform of an image is the same bytes as before."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MANIFEST = planned(*(resolved(name, layer(name, 10)) for name in NAMES)).manifes
 
 def chosen(selection: Selection = EVERYTHING, *retry: str, is_retry: bool = False) -> tuple[list[str], list[str]]:
     """The images that are meant, and what was noticed."""
-    told: list[Event] = []
+    reported: list[Event] = []
     wanted = frozenset(map(Reference.parse, retry)) if retry or is_retry else None
-    images = chosen_images(MANIFEST, selection, wanted, Run(told.append, Cancellation())).images
-    notices = [event.text for event in told if isinstance(event, Noticed)]
-    assert len(notices) == len(told)
+    images = chosen_images(MANIFEST, selection, wanted, Run(reported.append, Cancellation())).images
+    notices = [event.text for event in reported if isinstance(event, Noticed)]
+    assert len(notices) == len(reported)
     return [str(image.reference).removeprefix("docker.io/library/") for image in images], notices
 
 

@@ -101,7 +101,7 @@ def test_a_dry_run_tells_conflicts_and_goes_on() -> None:
 
 
 def test_a_target_may_tell_its_conflicts_in_its_own_words() -> None:
-    conflict = Conflict("the name stands for another image", lambda each: f"id of {each.name.repository}", "do it")
+    conflict = Conflict("the name refers to another image", lambda each: f"id of {each.name.repository}", "do it")
     error = conflicts(results("b:1"), conflict)
     (member,) = error.errors
     assert member.expected == "id of library/b"
@@ -150,7 +150,7 @@ def test_an_image_steps_aside_from_a_tag_that_is_taken_since_then() -> None:
     aside = look_again(each, THEIRS, None)
     assert (aside.is_open, str(aside.taken_name), aside.replaced) == (True, str(Reference.parse("a:1")), None)
     assert look_again(each, THEIRS, each.image.root.digest).outcome is Outcome.PRESENT
-    assert isinstance(look_again(each, THEIRS, digest("somebody else's")).error, Refused)
+    assert isinstance(look_again(each, THEIRS, digest("of a stranger")).error, Refused)
 
 
 def test_an_image_that_steps_aside_is_asked_for_by_its_new_name() -> None:

@@ -158,7 +158,7 @@ def test_failures_reach_the_images_that_are_open_and_no_others() -> None:
 def test_of_several_targets_one_that_is_gone_fails_its_own_images() -> None:
     gone = replace(leg(), ended=Unreachable("no route"))
     assert (forgiven(gone, Unreachable).ended, outcomes(forgiven(gone, Unreachable))) == (None, [Outcome.FAILED] * 3)
-    busy = replace(leg(), ended=Unavailable("somebody writes there"))
+    busy = replace(leg(), ended=Unavailable("another process writes there"))
     assert forgiven(busy, Unreachable) is busy
     assert outcomes(forgiven(busy, Unavailable)) == [Outcome.FAILED] * 3
 

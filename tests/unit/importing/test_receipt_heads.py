@@ -1,4 +1,4 @@
-"""A receipt is told from other files also when its first bytes are damaged, or were written again."""
+"""A receipt is distinguished from other files also when its first bytes are damaged, or were written again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several bundles that are opened together: who is told what when one of them cannot be opened."""
+"""Several bundles that are opened together: the errors of each when one of them cannot be opened."""
 
 from __future__ import annotations
 

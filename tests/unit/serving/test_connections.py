@@ -103,17 +103,17 @@ def test_the_connection_that_waits_longest_makes_room():
 
 
 def test_a_connection_with_an_answer_under_way_is_not_ended_for_another():
-    has_begun, may_answer = threading.Event(), threading.Event()
+    has_started, may_answer = threading.Event(), threading.Event()
 
     def answering(head):
         if head.path == "/slow":
-            has_begun.set()
+            has_started.set()
             assert may_answer.wait(60)
         return of_json({})
 
     with Listening(answering, limit=1) as listening, listening.connect() as slow:
         slow.sendall(REQUEST.replace(b"/v2/", b"/slow"))
-        assert has_begun.wait(60)
+        assert has_started.wait(60)
         with listening.connect() as other:
             other.sendall(REQUEST)
             may_answer.set()

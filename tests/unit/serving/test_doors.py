@@ -1,4 +1,4 @@
-"""Who may come in, and how: TLS, passwords, and what is refused before the server starts."""
+"""Access: TLS, passwords, and settings that are refused before the server starts."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ ANYWHERE = frozenset({Kind.DOWNLOAD, Kind.TOKEN_SERVER})
 NOWHERE: frozenset[Kind] = frozenset()
 
 TABLE = {
-    # What a server writes, who writes it, where that leads, and the kinds that may go there.
+    # An address that a server writes, its author, its target, and the kinds that may go there.
     "a path": ("/v2/x?a=b", BY, f"{HOME}/v2/x?a=b", RELATIVE),
-    "a path beside the request": ("uuid-1?s=2", BY, f"{HOME}/v2/a/b/blobs/uploads/uuid-1?s=2", RELATIVE),
+    "a path next to the request": ("uuid-1?s=2", BY, f"{HOME}/v2/a/b/blobs/uploads/uuid-1?s=2", RELATIVE),
     "a query": ("?_state=1", BY, f"{HOME}/v2/a/b/blobs/uploads/?_state=1", RELATIVE),
     "dots that lead up": ("../x", BY, f"{HOME}/v2/a/b/blobs/x", RELATIVE),
     "a fragment": ("/v2/x?a=b#frag", BY, f"{HOME}/v2/x?a=b", RELATIVE),
@@ -108,7 +108,9 @@ UPLOAD = "v2/team/app/blobs/uploads/uuid-1?_state=x"
     [
         pytest.param(f"{HOME}/reg/{UPLOAD}", f"{HOME}/reg/v2/", None, id="below the path already"),
         pytest.param(f"{HOME}/{UPLOAD}", f"{HOME}/reg/v2/", f"{HOME}/reg/{UPLOAD}", id="the path was left out"),
-        pytest.param(f"{HOME}/reg/reg/{UPLOAD}", f"{HOME}/reg/v2/", f"{HOME}/reg/{UPLOAD}", id="the path stands twice"),
+        pytest.param(
+            f"{HOME}/reg/reg/{UPLOAD}", f"{HOME}/reg/v2/", f"{HOME}/reg/{UPLOAD}", id="the path is there twice"
+        ),
         pytest.param(f"{HOME}/inner/{UPLOAD}", f"{HOME}/a/b/v2/", f"{HOME}/a/b/{UPLOAD}", id="the path of the inside"),
         pytest.param(f"{HOME}/inner/{UPLOAD}", f"{HOME}/v2/", None, id="a path where none was given"),
         pytest.param(f"{HOME}/uploads/1", f"{HOME}/reg/v2/", None, id="an upload of another kind"),

@@ -1,4 +1,4 @@
-"""All that is wrong with a file is told in one run, nothing that is right is, and a good file has no findings."""
+"""All errors of a file are reported in one run, and nothing else; a good file has no findings."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_layer_that_is_not_in_the_config_is_reported_although_its_digest_is_ri
 
 
 def broken_gzip(first_bytes: int) -> bytes:
-    """Two frames of noise, compressed, with a wrong checksum behind the first one."""
+    """Two frames of noise, compressed, with a wrong checksum after the first one."""
     first = bytearray(images.gzip.compress(random.Random(0).randbytes(first_bytes), mtime=0))
     first[-8] ^= 0xFF
     return bytes(first) + images.gzip.compress(random.Random(1).randbytes(2 << 20), mtime=0)
@@ -161,13 +161,13 @@ def broken_gzip(first_bytes: int) -> bytes:
 def test_a_layer_with_the_right_digest_and_damage_inside_is_reported_for_the_damage_alone(
     first_bytes: int, form: str, tmp_path: Path
 ) -> None:
-    """The bytes are those of the digest: whoever made the image has compressed it wrongly."""
+    """The bytes are those of the digest: the maker of the image has compressed it wrongly."""
     image = images.image([broken_gzip(first_bytes)], uncompressed=[UPPER])
     (finding,) = findings(checked(tmp_path, layout_files(image, NAME), form))
     assert "gzip stream is damaged" in finding
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if "7z" not in form])  # which has an end of its own
+@pytest.mark.parametrize("form", [form for form in FORMS if "7z" not in form])  # 7z has an end of its own
 def test_something_after_the_end_of_the_archive_is_reported(form: str, tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(COMPRESSIONS[form](tar_of(DOCKER) + b"#!/bin/sh"))

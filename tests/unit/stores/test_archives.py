@@ -228,7 +228,7 @@ def test_a_file_without_images_is_damage(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
-# What is not whole
+# Images that are not whole
 
 
 def changed(**more: object) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""What was compressed comes out as it was, in small pieces; what is damaged is refused; and we compress alike everywhere."""
+"""Compressed bytes come out as they were, in small pieces; damaged ones are refused; and we compress alike everywhere."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_the_error_of_the_source_comes_through(kind: str) -> None:
         list(compression.decompressed(breaking(), kind, what="x"))
 
 
-# What we compress ourselves
+# Our own compression
 
 _OTHERS: dict[str, Callable[[bytes], bytes]] = {
     compression.GZIP: gzip.decompress,
@@ -218,7 +218,7 @@ GOLDEN = {
 
 @pytest.mark.parametrize("kind", GOLDEN)
 def test_a_layer_is_compressed_to_the_same_bytes_as_ever(kind: str) -> None:
-    """A new version of a library that compresses otherwise gives the same image another digest: decide, then pin anew."""
+    """A new version of a library that compresses otherwise gives the same image another digest: decide, then pin again."""
     content = TEXT + NOISE + bytes(1 << 20) + bytes(range(256)) * 1000
     assert hashlib.sha256(deflate(content, kind)).hexdigest() == GOLDEN[kind]
 

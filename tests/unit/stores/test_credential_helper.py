@@ -31,7 +31,7 @@ def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-
 
 
 def has_ended(file: Path) -> bool:
-    """Whether a process, whose number is in a file, has ended, or does within seconds."""
+    """True if a process, whose number is in a file, has ended, or does within seconds."""
     try:
         descriptor = os.pidfd_open(int(file.read_text()))
     except ProcessLookupError:

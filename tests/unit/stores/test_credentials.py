@@ -61,7 +61,7 @@ def user(repository: str = "", host: str = HOST) -> str | None:
     return found.username if found else None
 
 
-# Which files
+# The files
 
 
 def test_files_are_tried_in_the_order_of_skopeo_and_docker(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_without_any_file_everybody_is_anonymous() -> None:
 
 
 def test_a_file_that_was_named_and_is_not_there_is_reported_and_not_passed_over(home: Path, tmp_path: Path) -> None:
-    written(home / ".docker" / "config.json", auths=auths(HOST="somebody"))
+    written(home / ".docker" / "config.json", auths=auths(HOST="person"))
     with pytest.raises(Misuse) as caught:
         files({"REGISTRY_AUTH_FILE": str(tmp_path / "missing.json")})
     assert caught.value.subject == f"REGISTRY_AUTH_FILE={tmp_path / 'missing.json'}"
@@ -114,7 +114,7 @@ def test_the_first_file_that_knows_the_registry_decides(
     assert docker.exists()
 
 
-# Which entry of a file
+# The entry of a file
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,13 @@ def test_a_helper_that_does_not_know_the_registry_leaves_it_to_what_is_written(
 def test_a_helper_is_asked_once_for_all_repositories(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = helper(tmp_path / "bin", "store", "somebody", monkeypatch)
+    log = helper(tmp_path / "bin", "store", "person", monkeypatch)
     written(home / ".docker" / "config.json", credsStore="store")
     login = Login(HOST)
     for repository in ("team/app", "team/app", "team/other", ""):
         found = login.find(repository)
         assert found is not None
-        assert found.username == "somebody"
+        assert found.username == "person"
     assert log.read_text().split() == [HOST]
 
 

@@ -1,4 +1,4 @@
-"""What a daemon saves is carried whole or not at all, and what it is to load is what everybody calls an image archive."""
+"""An image of a daemon is carried whole or not at all, and the archive that it is to load is one of docker save."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NO_ROOM = "write /var/lib/docker/tmp/x: no space left on device"
 
 @dataclass
 class Saved:
-    """Stands in for a daemon: has one answer to each question."""
+    """A substitute of a daemon: has one answer to each question."""
 
     streams: list[bytes]
     has_containerd_store: bool = False
@@ -75,7 +75,7 @@ def blobs_of(made: Ready, name: str = NAME) -> list[bytes]:
 
 
 def classic(layers: list[bytes], **more: object) -> dict[str, bytes]:
-    """What a daemon without the containerd store saves, with what only old clients read."""
+    """An archive of a daemon without the containerd store, with the files that only old clients read."""
     files = docker_files(layers, tags=["app:1"], **more)  # type: ignore[arg-type]
     version = {f"{name.partition('/')[0]}/VERSION": b"1.0" for name in files if "/" in name}
     return {**version, **files, "repositories": b'{"app":{"1":"x"}}'}
@@ -145,7 +145,7 @@ def test_an_image_that_the_daemon_does_not_have_is_refused_before_anything_is_sa
 
 
 def registry_layout() -> dict[str, bytes]:
-    """What a daemon with the containerd store saves."""
+    """An archive of a daemon with the containerd store."""
     image = images.image([images.gzip.compress(LOWER, mtime=0), images.zstd(UPPER)], uncompressed=[LOWER, UPPER])
     files = layout_files(image, None)
     names = {"io.containerd.image.name": NAME, "org.opencontainers.image.ref.name": "1"}

@@ -1,4 +1,4 @@
-"""What a daemon says is told as its own words, and by who must act; a daemon that does not answer is told as such."""
+"""The words of a daemon are quoted as its own, in an error by who must act; a daemon that does not answer is named."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_answer_without_a_status_is_reported_by_its_words() -> None:
 
 
 def _of_sdk(cause: Exception) -> Exception:
-    """What the SDK raises: an error of its own, made of one of requests, made of one of the system."""
+    """An error as the SDK raises it: an error of its own, made of one of requests, made of one of the system."""
     middle, outer = Exception("('Connection aborted.')"), Exception("Error while fetching server API version")
     middle.__cause__, outer.__context__ = cause, middle
     return outer
@@ -95,7 +95,7 @@ def test_a_daemon_that_may_not_be_asked_is_reported_with_the_group() -> None:
     assert "group docker" in (error.hint or "")
 
 
-# Which daemon is asked
+# The daemon that is asked
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_context_that_is_the_default_one_needs_no_file(name, monkeypatch, tmp_
     assert docker_sdk._client("1.24", 1) is not None
 
 
-# The error behind the bytes of an image
+# The error after the bytes of an image
 
 
 def line(message: str) -> bytes:

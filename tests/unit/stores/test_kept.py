@@ -1,4 +1,4 @@
-"""What earlier runs have read is kept within bounds, for one repository each, and never believed."""
+"""Facts that earlier runs have read are kept within bounds, for one repository each, and never believed."""
 
 from __future__ import annotations
 

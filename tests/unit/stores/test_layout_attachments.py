@@ -1,4 +1,4 @@
-"""Attachments of layouts are found by their subjects and by names of cosign's form, whoever wrote the layout."""
+"""Attachments of layouts are found by their subjects and by names of cosign's form, in layouts of any tool."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def challenged(*challenges: str) -> Answer:
 
 @dataclass
 class TokenServer:
-    """Stands in for connections: notes each request and gives the answers it was told."""
+    """A substitute of connections: notes each request and gives prepared answers."""
 
     answers: list[Answer] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
@@ -67,7 +67,7 @@ class TokenServer:
 
 @dataclass
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that stops until it is set."""
 
     now: float = 1000.0
 
@@ -89,7 +89,7 @@ def authenticator(
     return made
 
 
-# What a challenge says
+# The text of a challenge
 
 
 @each_case(
@@ -127,8 +127,8 @@ def test_a_challenge_is_read(header: str, challenge: Challenge | None) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        pytest.param('Bearer realm="https://a/token",service="r", Basic realm="Registry"', id="Basic behind"),
-        pytest.param('Bearer realm="https://a/token",service="r",Digest realm="x",nonce="y"', id="Digest behind"),
+        pytest.param('Bearer realm="https://a/token",service="r", Basic realm="Registry"', id="Basic at the end"),
+        pytest.param('Bearer realm="https://a/token",service="r",Digest realm="x",nonce="y"', id="Digest at the end"),
     ],
 )
 def test_a_second_challenge_changes_nothing_of_the_first(header: str) -> None:
@@ -145,7 +145,7 @@ def test_a_registry_that_offers_bearer_and_basic_gets_a_token() -> None:
     assert server.connections == [REALM]
 
 
-# Which token servers a registry may name
+# The token servers that a registry may name
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_token_server_that_may_not_be_named_is_never_contacted(registry: str, 
     assert server.connections == []
 
 
-# What is sent
+# Requests
 
 
 def test_nothing_is_sent_before_the_registry_asks() -> None:
@@ -303,7 +303,7 @@ def test_credentials_are_those_of_the_repository_that_is_asked_for(challenge: st
     assert set(looked) == {"team/app", ""}
 
 
-# How long tokens are kept
+# The lifetime of tokens
 
 
 def test_a_token_serves_its_scope_until_shortly_before_its_end() -> None:
@@ -377,7 +377,7 @@ def test_many_threads_fetch_a_token_once() -> None:
     assert len(server.requests) == 1
 
 
-# What token servers answer
+# Answers of token servers
 
 
 @pytest.mark.parametrize("name", ["token", "access_token"])

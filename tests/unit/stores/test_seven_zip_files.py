@@ -1,4 +1,4 @@
-"""A 7z archive gives the tar in it or a tar of what is in it; anything else is told in words, and nothing is unpacked."""
+"""A 7z archive gives the tar in it or a tar of its files; anything else is an error in words, and nothing is unpacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is staged can be read as it will be carried, is there once, and takes no room longer than needed."""
+"""Staged blobs can be read as they will be carried, are there once, and take no space longer than needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def scratch(tmp_path: Path) -> Scratch:
 
 
 def used_bytes(scratch: Scratch) -> int:
-    """What is in scratch: how much a file must have to be the peak."""
+    """The files in scratch, and the size that makes a file the peak."""
     probe = scratch.file()
     probe.write(b"x" * (scratch.peak_bytes + 1))
     used = scratch.peak_bytes - probe.size_bytes
@@ -109,7 +109,7 @@ def test_bytes_that_break_off_leave_nothing(scratch: Scratch) -> None:
 
 def test_bytes_in_a_file_of_a_user_are_read_in_place_as_often_as_wanted(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_bytes(b"before" + LAYER + b"behind")
+    path.write_bytes(b"before" + LAYER + b"after")
     location = InFile(path, 6, len(LAYER))
     for offset in (0, 1, 0, len(LAYER) - 1):
         assert read(location, offset) == LAYER[offset:]
@@ -304,4 +304,4 @@ def test_a_manifest_of_ours_is_the_same_for_the_same_parts_and_is_an_image_manif
 
 
 GOLDEN_MANIFEST = "d57c98148543065b490fa254eb9f9b7458b4e8012e4de3340ca2adacddd8e4ec"
-"""What the same image has been called since the first release that made manifests."""
+"""The digest of the same image since the first release that made manifests."""

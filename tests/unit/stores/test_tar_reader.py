@@ -1,4 +1,4 @@
-"""Archives that somebody gave us: read strictly, never unpacked, refused with what is wrong and where."""
+"""Archives of strangers: read strictly, never unpacked, refused with what is wrong and where."""
 
 from __future__ import annotations
 

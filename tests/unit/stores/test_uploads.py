@@ -212,7 +212,7 @@ def test_C4_a_blob_that_ends_early_is_not_completed():
     assert registry.sizes("PUT") == []
 
 
-# What is known of a limit
+# Knowledge of a limit
 
 
 def test_bodies_are_whole_until_one_was_refused():

@@ -1,4 +1,4 @@
-"""What is not in memory is read without a place there, what is in memory comes from there, and slow media are left alone."""
+"""Data outside the page cache is read without a place in it, data in it comes from there, and slow media are left alone."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_its_time_has_a_bound_also_for_what_it_started():
     ended, said = heard("sleep 600 & echo $!; exec 1<&- 2<&-; wait", dataclasses.replace(ANY, seconds=0.2))
     assert (ended.is_overdue, ended.code) == (True, -signal.SIGKILL)
     assert has_ended(int(said))
-    ended, said = heard("sleep 600 & echo $!")  # what it leaves ends with it
+    ended, said = heard("sleep 600 & echo $!")  # its children end with it
     assert (ended.is_overdue, ended.code) == (False, 0)
     assert has_ended(int(said))
 

@@ -48,7 +48,7 @@ class Watched:
 
         def open_(path: str, flags: int) -> int:
             assert flags & os.O_DIRECT
-            self.opened.append(plain_open(path, flags & ~os.O_DIRECT))  # which every file system takes
+            self.opened.append(plain_open(path, flags & ~os.O_DIRECT))  # every file system takes that
             return self.opened[-1]
 
         def pwritev(descriptor: int, buffers: Sequence[memoryview], offset: int) -> int:

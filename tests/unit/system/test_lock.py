@@ -1,4 +1,4 @@
-"""One writer at a time; the second is told who the first is; whoever dies holds nothing back."""
+"""One writer at a time; the second gets the name of the first; a dead process holds nothing back."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_second_is_shown_who_the_first_is_and_may_when_it_has_ended(tmp_path
     assert str(caught.value).startswith(f"oci:/target: {who}")
     assert caught.value.hint
     assert not caught.value.retryable
-    assert path.exists(), "whoever is refused takes nothing away"
+    assert path.exists(), "a refused process takes nothing away"
     end(first)
     assert not path.exists()
     lock = Lock(path)

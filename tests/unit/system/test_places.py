@@ -35,7 +35,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder in which somebody has put what is looked for in home folders, below every name it may have."""
+    """A working folder in which a stranger has put the files of home folders, under every name that they may have."""
     for base in ("~", "relative", "."):
         home = tmp_path / base
         for name in (".docker", "."):
@@ -154,12 +154,12 @@ def test_a2_certificates_for_the_daemon_are_never_taken_from_the_working_folder(
     with pytest.raises(Misuse, match="DOCKER_TLS_VERIFY"):
         docker_sdk._client("1.41", 5)
     monkeypatch.delenv("DOCKER_TLS_VERIFY")
-    monkeypatch.setenv("DOCKER_HOST", "ssh://somebody@host")
+    monkeypatch.setenv("DOCKER_HOST", "ssh://person@host")
     with pytest.raises(Misuse, match="ssh"):
         docker_sdk._client("1.41", 5)
 
 
-# What lies in the working folder
+# Files in the working folder
 
 
 @pytest.mark.usefixtures("planted", "homeless")

@@ -1,4 +1,4 @@
-"""What is put down vanishes with the process, takes no room longer than needed, and is counted where nothing is kept."""
+"""Scratch files vanish with the process, take no space longer than needed, and are counted where nothing is kept."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_device_without_room_is_reported_with_the_flag_that_chooses_another(tm
 
 
 def test_the_room_of_bytes_that_were_read_is_given_back_before_the_rest(tmp_path: Path) -> None:
-    """Where the file system can do that; where it cannot, nothing is counted that did not happen."""
+    """For file systems that can do it; for others, nothing is counted that did not happen."""
     scratch = Scratch(tmp_path)
     file, other = scratch.file(), scratch.file()
     file.write(b"a" * 8192 + b"b" * 8192)

@@ -26,11 +26,11 @@ NAMES = ("quay.io/team/app:1", "quay.io/team/other:2")
 @pytest.fixture
 def toy_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TRANSPORTS, "toy:", Row("tests.unit.transports.toy", has_path=True))
-    monkeypatch.setattr(toy, "SHELVES", {"here": shelf(), "my-shelf=1": shelf()})
+    monkeypatch.setattr(toy, "POOLS", {"here": pool(), "my-pool=1": pool()})
 
 
-def shelf() -> toy.Shelf:
-    made = toy.Shelf()
+def pool() -> toy.Pool:
+    made = toy.Pool()
     for name in NAMES:
         image = images.simple(name)
         root = Descriptor(image.media_type, Digest.of(image.content), len(image.content))
@@ -53,8 +53,8 @@ def import_(tmp_path: Path, to: str, *more: str) -> int:
 def test_a_new_transport_of_one_file_and_one_line_is_exported_from_and_imported_to(tmp_path: Path) -> None:
     assert export("toy:here", "-o", tmp_path) == 0
     assert import_(tmp_path, "toy:there", "--verify-target") == 0
-    there = toy.SHELVES["there"]
-    assert (there.names, there.bytes_of, there.is_finished) == (shelf().names, shelf().bytes_of, True)
+    there = toy.POOLS["there"]
+    assert (there.names, there.bytes_of, there.is_finished) == (pool().names, pool().bytes_of, True)
     receipt = json.loads((tmp_path / "receipt.json").read_text())
     assert [(target["target"], target["kind"]) for target in receipt["targets"]] == [("toy:there", "layout")]
 
@@ -62,7 +62,7 @@ def test_a_new_transport_of_one_file_and_one_line_is_exported_from_and_imported_
 @pytest.mark.usefixtures("toy_line")
 def test_one_image_of_a_new_transport_is_named_on_the_command_line_and_in_lists(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
-    listed.write_text(f"toy:my-shelf=1:{NAMES[0]}\n")
+    listed.write_text(f"toy:my-pool=1:{NAMES[0]}\n")
     assert export(listed, f"toy:here:{NAMES[1]}", "-o", tmp_path) == 0
     assert import_(tmp_path, f"oci:{tmp_path}/layout") == 0
     index = json.loads((tmp_path / "layout/index.json").read_text())
@@ -76,7 +76,7 @@ def test_messages_name_a_new_transport() -> None:
     assert "toy:" in str(caught.value.hint)
     with pytest.raises(Misuse) as caught:
         parse_target("host/UPPER")
-    assert "toy:SHELF" in str(caught.value.hint)
+    assert "toy:POOL" in str(caught.value.hint)
 
 
 def test_every_transport_reads_both_or_says_what_to_write_instead() -> None:

@@ -1,4 +1,4 @@
-"""A whole transport in one file: ``toy:SHELF[:NAME]``, images in the memory of this process, as a source and as a sink."""
+"""A whole transport in one file: ``toy:POOL[:NAME]``, images in the memory of this process, as a source and as a sink."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bundler.transports.transport import LayoutSink, Transport
 
 
 @dataclass(eq=False)
-class Shelf:
+class Pool:
     """An `ImageSource`, and a `LayoutSink`."""
 
     names: dict[str, Descriptor] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Shelf:
         """Nobody else writes here."""
 
 
-SHELVES: dict[str, Shelf] = {}
+POOLS: dict[str, Pool] = {}
 
 
 @frozen
@@ -85,10 +85,10 @@ class ToyImage(PathImage):
     prefix: ClassVar[str] = "toy:"
 
     def images(self, stores: Stores) -> Sequence[HeldImage[object]]:
-        return [HeldImage((name,), (), root) for name, root in SHELVES[self.path].names.items()]
+        return [HeldImage((name,), (), root) for name, root in POOLS[self.path].names.items()]
 
     def open(self, stores: Stores) -> ImageSource:
-        return SHELVES[self.path]
+        return POOLS[self.path]
 
 
 @frozen
@@ -96,11 +96,11 @@ class ToyTarget(PathTarget):
     prefix: ClassVar[str] = "toy:"
 
     def layout_sink(self) -> LayoutSink:
-        return SHELVES.setdefault(self.path, Shelf())
+        return POOLS.setdefault(self.path, Pool())
 
 
 TRANSPORT = Transport(
     lambda prefix, rest: ToyImage(*path_and_name(prefix, rest)),
     lambda prefix, rest: ToyTarget(path_alone(prefix, rest)),
-    "toy:SHELF",
+    "toy:POOL",
 )

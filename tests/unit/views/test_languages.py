@@ -137,7 +137,7 @@ def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goe
     assert new[changed].string == catalogue("zh")[ADVICE["denied"].explanation].string
     assert (new["failed"].string, new["new"].string or "") == ("失败", "")
     compiled = catalogues.mo_of(catalogues.po_of(new), "zh")
-    assert changed.encode() not in compiled  # until somebody has looked at it
+    assert changed.encode() not in compiled  # until a translator has looked at it
 
 
 def test_what_is_in_place_of_a_message_can_be_looked_up(source):
@@ -188,12 +188,12 @@ def test_messages_are_found_wherever_they_come_from(tmp_path, monkeypatch):
         "@program.command(examples='run it     what it does')\n"
         "@click.option('--x', help='of a flag')\n"
         "def f(x, y):\n"
-        "    '''What is done.\n\n    In two\n    paragraphs.'''\n"
+        "    '''It is done.\n\n    In two\n    paragraphs.'''\n"
         "    z = 'of a variable' if y else text('{y} too', y=y)\n"
         "    raise Misuse(A, hint=z, expected=text('within a name'))\n"
     )
     assert set(messages.Source(tmp_path).templates) - {"; ", ", "} == {
-        "a constant", "what it does", "of a flag", "What is done.", "In two paragraphs.", "of a variable", "{y} too",
+        "a constant", "what it does", "of a flag", "It is done.", "In two paragraphs.", "of a variable", "{y} too",
         "within a name",
     }  # fmt: skip
 

@@ -40,7 +40,7 @@ NAME = "registry.example.com/platform/monitoring/prometheus-operator:v3.0.1"
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Time that passes on demand."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -54,7 +54,7 @@ def clock(monkeypatch):
 
 
 def on_screen(monkeypatch: pytest.MonkeyPatch, clock: Clock, width: int, events: list[Event | float]) -> list[str]:
-    """What a terminal of a width showed: every line that stood there after an event."""
+    """The screen of a terminal of a width: every line that was there after an event."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     monkeypatch.setenv("COLUMNS", str(width))
@@ -103,14 +103,14 @@ def phase_events(pause: float = 1.0) -> list[Event | float]:
 def test_no_line_is_wider_than_the_terminal_and_all_that_matters_is_in_it(monkeypatch, clock, width):
     lines = on_screen(monkeypatch, clock, width, phase_events())
     assert max(map(len, lines)) <= width
-    told = "\n".join(lines)
-    assert "of 100 MiB" in told
-    assert re.search(r"\d of 10 images", told)
-    assert "prometheus-operator:v3.0.1"[-12:] in told
+    reported = "\n".join(lines)
+    assert "of 100 MiB" in reported
+    assert re.search(r"\d of 10 images", reported)
+    assert "prometheus-operator:v3.0.1"[-12:] in reported
     if width >= 80:
-        assert re.search(r"0:0\d left", told)
-        assert NAME.rpartition("/")[2] in told
-    assert "sha256:" not in told
+        assert re.search(r"0:0\d left", reported)
+        assert NAME.rpartition("/")[2] in reported
+    assert "sha256:" not in reported
 
 
 def test_a_total_is_rounded_as_the_report_rounds_it(monkeypatch, clock):
@@ -165,11 +165,11 @@ def test_a_bar_that_did_not_move_is_gone_before_the_summary_of_retries(monkeypat
 
 
 def test_what_is_noticed_of_many_images_is_reported_for_a_few(monkeypatch, clock):
-    events = [Noticed(text("{image}: its index was made anew", image=f"app:{n}")) for n in range(5000)]
+    events = [Noticed(text("{image}: its index was made again", image=f"app:{n}")) for n in range(5000)]
     lines = in_log(monkeypatch, clock, [*events, Noticed("something else")])
     assert len(lines) == progress.SAME_NOTICES + 2
-    assert lines[0] == "note: app:0: its index was made anew"
-    assert lines[-1] == "note: 4,990 more of this kind: IMAGE: its index was made anew"
+    assert lines[0] == "note: app:0: its index was made again"
+    assert lines[-1] == "note: 4,990 more of this kind: IMAGE: its index was made again"
 
 
 def test_what_is_reported_cannot_move_the_cursor(monkeypatch, clock):
@@ -196,13 +196,15 @@ def test_what_is_done_again_makes_no_speed_negative():
     assert rate.seconds_for(1, 10.0) is None
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, "0:00"), (59.6, "1:00"), (3600, "1:00:00"), (90_061, "25:01:01")])
-def test_durations(seconds, told):
-    assert duration(seconds) == told
+@pytest.mark.parametrize(
+    ("seconds", "reported"), [(0, "0:00"), (59.6, "1:00"), (3600, "1:00:00"), (90_061, "25:01:01")]
+)
+def test_durations(seconds, reported):
+    assert duration(seconds) == reported
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "told"),
+    ("name", "width", "reported"),
     [
         ("nginx:1.27", 10, "nginx:1.27"),
         ("nginx:1.27", 5, "…1.27"),
@@ -211,8 +213,8 @@ def test_durations(seconds, told):
         ("abc", 0, ""),
     ],
 )
-def test_of_a_long_name_the_end_is_shown(name, width, told):
-    assert shortened(name, width) == told
+def test_of_a_long_name_the_end_is_shown(name, width, reported):
+    assert shortened(name, width) == reported
 
 
 def test_images_are_counted_when_all_their_parts_are_done_in_any_order():

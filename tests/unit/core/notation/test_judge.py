@@ -1,4 +1,4 @@
-"""Which signatures a statement of the policy accepts, in both envelopes, and by which check it refuses the others."""
+"""A statement of the policy accepts the right signatures, in both envelopes, and refuses the others by the right check."""
 
 from __future__ import annotations
 

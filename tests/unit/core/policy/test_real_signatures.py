@@ -70,7 +70,7 @@ def test_the_key_of_another_signer_is_refused(tool, key):
 
 
 def meaning(document: bytes) -> object:
-    """What a JSON document says, without the hint, which is no part of what is signed; None if it is not JSON."""
+    """The content of a JSON document, without the hint, which is no part of what is signed; None if it is not JSON."""
     try:
         parsed = json.loads(document)
     except ValueError:

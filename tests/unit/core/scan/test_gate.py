@@ -69,7 +69,7 @@ VERDICTS: dict[str, tuple[Sequence[SignedRecord], dict[str, Any], str | None]] =
     "a database without a date, and no bound": ([signed(scan(UNDATED))], {}, None),
     "a young record": ([signed()], {"most_seconds": 7 * DAY}, None),
     "a record from the future": ([signed()], {"now": NOW - 3 * DAY}, "scan-future"),
-    "a clock that is an hour behind": ([signed()], {"now": seconds_of("2026-11-29T07:00:00Z")}, None),
+    "a clock that is an hour slow": ([signed()], {"now": seconds_of("2026-11-29T07:00:00Z")}, None),
     "a database from the future": ([signed(scan(AHEAD))], {}, "scan-future"),
     "an object without a verdict": ([signed(scan(but={BLOBS[1]: None}))], {}, "scan-not-clean"),
     "an object that was not scanned": ([signed(scan(but={BLOBS[1]: not_scanned("too large")}))], {}, "scan-not-clean"),

@@ -39,7 +39,7 @@ HOSTILE = (
 
 
 class Reader(HTMLParser):
-    """What a parser of HTML finds."""
+    """The elements that a parser of HTML finds."""
 
     def __init__(self):
         super().__init__(convert_charrefs=True)
