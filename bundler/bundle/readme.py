@@ -221,7 +221,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL
     hard = [image for image in manifest.images if _is_beyond_skopeo(manifest, image)]
     values = {
         **_FORMS[manifest.archive.name],
-        "what": f"{images} images in {chunks} chunk files",
+        "what": f"{_number(images, 'image')} in {_number(chunks, 'chunk file')}",
         "what_zh": f"共 {images} 个镜像，{chunks} 个分块文件",
         "content": "bundle.json (text)",
         "content_zh": "bundle.json（文本文件）",
@@ -243,11 +243,16 @@ def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL
     return _text(manifest, values, key_id)
 
 
+def _number(count: int, noun: str) -> str:
+    """A number with its noun, in English."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _lacks(missing: int, *, is_refused: bool) -> str:
     if not missing:
         return ""
-    why = "their sources did not have, or a policy refused" if is_refused else "their sources did not have"
-    return f"MISSING: {missing} images that {why}; see missing in bundle.json.\n"
+    why = "not at the source, or refused by a policy" if is_refused else "not at the source"
+    return f"MISSING: {_number(missing, 'image')} ({why}); see missing in bundle.json.\n"
 
 
 def _lacks_zh(missing: int, *, is_refused: bool) -> str:
@@ -271,7 +276,7 @@ def encrypted_readme(
     chunks = len(manifest.chunks)
     values = {
         **_FORMS["encrypted"],
-        "what": f"Encrypted; {chunks} chunk files",
+        "what": f"Encrypted; {_number(chunks, 'chunk file')}",
         "what_zh": f"已加密，{chunks} 个分块文件",
         "content": "content.7z (encrypted), with names and digests",
         "content_zh": "content.7z（已加密，含名称和摘要）",
