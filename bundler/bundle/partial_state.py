@@ -25,6 +25,7 @@ from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.protocols import PartialBlob, Passed
 from bundler.errors import Damaged, LocalStorage
 from bundler.system.buffers import new_buffer
+from bundler.system.durable_files import write_from
 from bundler.system.files import forget_cached, let_go, read_into
 from bundler.texts import text
 
@@ -53,14 +54,15 @@ def look(
     """Reads the chunks of a plan, which are tars.
 
     Args:
-        folder: The folder of the chunks. Files that are longer than planned are truncated.
+        folder: The folder of the chunks. Files that are longer than planned are truncated; one that ends in the padding
+            of a member gets the rest of it, because this member is not written again.
         manifest: The plan.
         passed: Receives every number of bytes that was read; its errors pass through.
         only: The numbers of the chunks that are made; None for all. A blob with a part in another one is not whole.
 
     Raises:
         Misuse: A chunk is not ours.
-        LocalStorage: A chunk cannot be opened or truncated.
+        LocalStorage: A chunk cannot be opened, truncated or padded.
     """
     everything = [each for each in manifest.stored() if only is None or any(p.chunk in only for p in each.pieces)]
     places = Counter(stored.digest for stored in everything)
@@ -142,6 +144,7 @@ class _Chunks:
         self._manifest = manifest
         self._buffer = new_buffer(PIECE_BYTES)
         self._number = 0
+        self._where = ""
         self._descriptor = -1
         self._size_bytes = 0
         self._hasher: Hasher = hashlib.sha256()
@@ -169,10 +172,15 @@ class _Chunks:
             yield view
 
     def has_padding(self, member: ChunkMember) -> bool:
-        """True if there are only zeros after the data of a member, as far as the file reaches."""
+        """True if there are only zeros after the data of a member. A file that ends among them gets the others."""
+        if self._size_bytes < member.data_end:
+            return True
+        if self._size_bytes < member.end:
+            missing = bytes(member.end - self._size_bytes)
+            write_from(self._descriptor, [missing], self._size_bytes, what=self._where)
+            self._size_bytes = member.end
         padding = bytearray(len(member.padding))
-        there = memoryview(padding)[: max(0, self._size_bytes - member.data_end)]
-        return self._read(there, member.data_end) and not any(there)
+        return self._read(padding, member.data_end) and not any(padding)
 
     def _read(self, buffer: bytearray | memoryview, offset_bytes: int) -> bool:
         """Fills a buffer; False if the file ends earlier, or cannot be read there."""
@@ -194,7 +202,7 @@ class _Chunks:
             return
         self._close()
         chunk = self._manifest.chunks[number - 1]
-        self._number, self._size_bytes = number, 0
+        self._number, self._where, self._size_bytes = number, self._folder.where(chunk.file), 0
         self._hasher, self._hashed_bytes = hashlib.sha256(), 0
         descriptor = self._folder.open(chunk.file)
         if descriptor is None:
@@ -206,7 +214,7 @@ class _Chunks:
             forget_cached(descriptor)
             self._size_bytes = os.fstat(descriptor).st_size
         except OSError as error:
-            raise LocalStorage.unwritable(error, self._folder.where(chunk.file)) from error
+            raise LocalStorage.unwritable(error, self._where) from error
 
     def _close(self) -> None:
         if self._descriptor < 0:

@@ -89,6 +89,19 @@ def test_a_blob_in_other_framing_is_not_there_and_its_chunk_is_not_complete(tmp_
     assert member.piece.chunk not in state.complete
 
 
+@pytest.mark.parametrize("digest", [LARGE_DIGEST, SMALL_DIGEST], ids=["large", "small"])
+@pytest.mark.parametrize("kept_bytes", [0, 1])
+def test_a_file_that_a_power_cut_ended_in_padding_gets_the_rest_of_it(tmp_path, chunks, digest, kept_bytes):
+    member = member_of(digest)
+    assert kept_bytes < len(member.padding)
+    planned = bytes(chunks[file_of(digest)][: member.end])
+    del chunks[file_of(digest)][member.data_end + kept_bytes :]
+    state = found(tmp_path, chunks)
+    assert digest in state.whole
+    assert state.written_to[member.piece.chunk][member.header_offset] == member.end
+    assert (tmp_path / file_of(digest)).read_bytes() == planned
+
+
 def test_progress_counts_each_byte_once_also_where_the_padding_is_wrong(tmp_path, chunks):
     chunks[file_of(LARGE_DIGEST)][member_of(LARGE_DIGEST).data_end] ^= 1
     whole: list[int] = []
