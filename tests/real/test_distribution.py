@@ -110,9 +110,8 @@ def test_no_file_that_is_written_names_the_host_of_an_index(dist):
     settings = subprocess.run([sys.executable, "-m", "pip", "config", "list"], text=True, capture_output=True).stdout
     settings += " ".join(value for name, value in os.environ.items() if name.startswith("PIP_"))
     hosts = {host for host in re.findall(r"://([^/\s'\"]+)/", settings) if host}
-    written = [
-        path for path in dist.rglob("*") if path.is_file() and path.suffix not in (".whl", ".pyz", ".deb", ".tar")
-    ]
+    packed = (".whl", ".pyz", ".deb", ".tar", ".gz")
+    written = [path for path in dist.rglob("*") if path.is_file() and path.suffix not in packed]
     written_texts = [path.read_text() for path in written]
     with zipfile.ZipFile(next(dist.glob("wheels/image_bundler-*.whl"))) as wheel:
         written_texts += [wheel.read(name).decode("utf-8", "replace") for name in wheel.namelist()]
