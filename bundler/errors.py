@@ -108,9 +108,18 @@ class BundlerError(Exception):
 
     def __str__(self) -> str:
         subject = f"{self.subject}: " if self.subject else ""
-        found = f" (expected {self.expected}, found {self.actual})" if self.expected and self.actual else ""
         said = f" ({self.said})" if self.said else ""
-        return f"{subject}{self.message}{said}{found}"
+        values = f" ({self.values})" if self.values else ""
+        return f"{subject}{self.message}{said}{values}"
+
+    @property
+    def values(self) -> Text | None:
+        """The expected and the actual value in words: both, or the one that is known. None without any."""
+        if self.expected and self.actual:
+            return text("expected {expected}, found {actual}", expected=self.expected, actual=self.actual)
+        if self.expected:
+            return text("expected {expected}", expected=self.expected)
+        return text("found {actual}", actual=self.actual) if self.actual else None
 
     def but(self: _Error, **changes: Unpack[ErrorFields]) -> _Error:
         """Returns another error of the same class with these fields changed; this one stays as it is.

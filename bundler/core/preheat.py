@@ -38,7 +38,6 @@ class PreheatService:
                 "not a service for a preheat",
                 subject=repr(masked(given[:200])),
                 expected=forms,
-                hint=text("write {expected}", expected=forms),
             )
         return cls(kind, url.rstrip("/"))
 

@@ -104,5 +104,4 @@ def _number(found: dict[str, str], name: str) -> int | None:
 
 
 def _misuse(subject: str, expected: str) -> Misuse:
-    hint = text("write {expected}", expected=expected)
-    return Misuse("not a rate", subject=f"--rate {subject}", expected=expected, hint=hint)
+    return Misuse("not a rate", subject=f"--rate {subject}", expected=expected)

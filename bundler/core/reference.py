@@ -73,10 +73,7 @@ class Reference:
         try:
             digest = Digest.parse(digest_text) if at else None
         except Damaged as error:
-            hint = texts.text("write {expected}", expected=error.expected)
-            raise Misuse(
-                "the part after @ is not a digest", subject=_shown(text), expected=error.expected, hint=hint
-            ) from error
+            raise Misuse("the part after @ is not a digest", subject=_shown(text), expected=error.expected) from error
         name, colon, tag = rest.rpartition(":")
         if not colon or "/" in tag:
             name, tag = rest, ""

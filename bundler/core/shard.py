@@ -72,8 +72,7 @@ class Shard:
         found = _FORM.fullmatch(given.strip())
         if found is None or not (found[1] or found[3]):
             forms = text("2/8, auto/8 or auto")
-            hint = text("write {expected}", expected=forms)
-            raise Misuse("not a shard", subject=repr(given[:40]), expected=forms, hint=hint)
+            raise Misuse("not a shard", subject=repr(given[:40]), expected=forms)
         if found[1]:
             return _numbered_by_engine(int(found[3]) if found[3] else None, environment)
         return cls(int(found[2]), int(found[3]))

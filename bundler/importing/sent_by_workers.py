@@ -53,7 +53,6 @@ def refuse_undivided(request: ImportRequest) -> None:
             "not the address of a scheduler",
             subject=repr(request.dask),
             expected=_FORMS,
-            hint=texts.text("write {expected}", expected=_FORMS),
         )
     if request.is_via_daemon or not all(target.kind == REGISTRY for target in request.targets):
         raise Misuse(

@@ -123,7 +123,9 @@ class _Loader:
             return load_pem(self._content(named, CERTIFICATES_BYTES), what=self._origin(named))
         except Untrusted as error:
             subject = f"{self._file}: {named.field}"
-            raise Misuse(error.message, subject=subject, actual=error.actual, code="bad-policy") from error
+            raise Misuse(
+                error.message, subject=subject, expected=error.expected, actual=error.actual, code="bad-policy"
+            ) from error
 
     def _content(self, named: Named, limit_bytes: int = KEY_BYTES) -> bytes:
         if not named.path:

@@ -142,7 +142,7 @@ class _Reader:
     def _unset(self, name: str, words: str) -> Misuse:
         return Misuse(
             text("the variable {name} has no value", name=name),
-            actual=words[:200] or None,
+            said=words[:200] or None,
             hint=text("give it: --set {name}=VALUE, or write it into the file .env next to the list", name=name),
         )
 

@@ -159,10 +159,8 @@ def worded(error: BundlerError) -> str:
 def worded_alone(error: BundlerError) -> str:
     """The text of an error without its subject."""
     answer = f" ({_value(error.said)})" if error.said else ""
-    found = ""
-    if error.expected and error.actual:
-        found = f" ({said('expected {expected}, found {actual}', expected=error.expected, actual=error.actual)})"
-    return f"{translated(error.message)}{answer}{found}"
+    values = f" ({translated(error.values)})" if error.values else ""
+    return f"{translated(error.message)}{answer}{values}"
 
 
 def hint_of(error: BundlerError) -> str | None:

@@ -123,7 +123,11 @@ def test_a_run_that_goes_on_after_failures_tells_who_must_act(
             "a.tar: cut short (expected 5 bytes, found 3 bytes)",
             id="what was expected and found, without the hint",
         ),
-        pytest.param(Damaged("cut short", expected="5 bytes"), "cut short", id="expected alone is not shown"),
+        pytest.param(Damaged("cut short", expected="5 bytes"), "cut short (expected 5 bytes)", id="expected alone"),
+        pytest.param(Damaged("cut short", actual="3 bytes"), "cut short (found 3 bytes)", id="found alone"),
+        pytest.param(
+            Damaged("cut short", expected="5 bytes", actual=""), "cut short (expected 5 bytes)", id="found nothing"
+        ),
     ],
 )
 def test_a_message_says_what_happened_to_what(error: BundlerError, text: str) -> None:

@@ -100,7 +100,7 @@ def check_critical(critical: object, present: Collection[object], scheme: object
         raise malformed(text("a critical attribute is not understood"), actual=str(unknown[0])[:100])
     absent = [each for each in critical if each not in present]
     if absent:
-        raise malformed(text("a critical attribute is missing"), actual=absent[0])
+        raise malformed(text("a critical attribute is missing"), expected=absent[0])
     must = {SCHEME, *({EXPIRY} & set(present)), *({AUTHENTIC_TIME} if scheme == SIGNING_AUTHORITY else ())}
     if not must <= set(critical):
         raise malformed(text("an attribute must be critical, and is not"), expected=sorted(must - set(critical))[0])

@@ -104,13 +104,8 @@ def _noted(good: Verified) -> str:
 
 
 def _said(error: Untrusted) -> Text:
-    if error.expected and error.actual:
-        return text(
-            "{message} (expected {expected}, found {actual})",
-            message=error.message,
-            expected=error.expected,
-            actual=error.actual,
-        )
+    if error.values:
+        return text("{message} ({values})", message=error.message, values=error.values)
     return text("{message}", message=error.message)
 
 

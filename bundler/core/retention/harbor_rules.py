@@ -198,7 +198,7 @@ def _translated(rule: RetentionRule, name: str) -> list[HarborRule]:
 
 
 def _untranslatable(where: str, why: str, *, hint: str = "prune without --harbor-rules") -> Misuse:
-    return Misuse("Harbor cannot have this rule", subject=where, actual=why, hint=hint)
+    return Misuse(text("Harbor cannot have this rule: {why}", why=why), subject=where, hint=hint)
 
 
 def _rule(template: str, params: Mapping[str, int], tags: list[HarborRule], repository: str) -> HarborRule:

@@ -56,6 +56,5 @@ def test_no_more_workers_get_a_part_than_can_keep_to_it(given: str, parts: int) 
 
 @pytest.mark.parametrize("given", ["connections=3", "bytes=3MB"])
 def test_a_rate_that_has_too_little_for_each_shard_is_refused(given: str) -> None:
-    with pytest.raises(Misuse, match="not a rate") as refused:
+    with pytest.raises(Misuse, match=r"not a rate \(expected at least "):
         Rate.parse(given).of_shard(Shard(1, 4))
-    assert str(refused.value.hint).startswith("write at least ")

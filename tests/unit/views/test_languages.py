@@ -213,6 +213,11 @@ def test_an_error_is_worded_in_the_language_with_its_names_filled_in(chinese):
     assert str(error) == "h/p/r:1: the registry denies access (403 DENIED) (expected a, found b)"
 
 
+def test_a_value_that_is_known_alone_is_worded_in_the_language(chinese):
+    assert languages.worded(Misuse("not a rate", subject="x", expected="y")).endswith(" (应为 y)")
+    assert languages.worded(Misuse("not a rate", subject="x", actual="y")).endswith(" (实为 y)")
+
+
 def test_messages_within_messages_are_translated_and_names_are_not(chinese):
     inner = Misuse("not found", subject="error")
     said = languages.said("note: {notice}", notice=text("{size} sent", size="error"))
