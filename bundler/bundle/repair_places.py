@@ -250,7 +250,7 @@ def _copy(sealed: Sealed, name: str, target: Path) -> None:
         remove(new)
         hasher = hashlib.sha256()
         try:
-            write_durably(new, _pieces(local(path), hasher.update))
+            write_durably(new, _pieces(local(path), hasher.update), what=str(target))
         except (Damaged, Incomplete) as error:
             problems.append(error)
             continue

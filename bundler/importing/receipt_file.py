@@ -148,7 +148,7 @@ class ReceiptFile:
                 self._held = _lock_of(path)
                 self._held.take(str(path))
             try:
-                place_durably(_unfinished_path(path), receipt.to_json())
+                place_durably(_unfinished_path(path), receipt.to_json(), what=str(path))
             except LocalStorage:
                 if is_first:  # nothing is in it
                     self._path = None

@@ -132,7 +132,7 @@ class ArchiveSink:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._partial, flags, 0o644)
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self._partial)) from error
+            raise LocalStorage.unwritable(error, str(self._path)) from error
         self._append("oci-layout", len(marker_json()), lambda: _whole(marker_json()))
         return left
 
@@ -151,7 +151,7 @@ class ArchiveSink:
         try:
             os.fsync(self._descriptor)
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self._partial)) from error
+            raise LocalStorage.unwritable(error, str(self._path)) from error
         return LayoutSource(_Written(self._partial, self._held))
 
     def finish(self) -> None:
@@ -165,7 +165,7 @@ class ArchiveSink:
         descriptor, self._descriptor = self._descriptor, -1
         try:
             with closing_file(descriptor, what=str(self._path)):
-                write_all(descriptor, tar.END, what=str(self._partial))
+                write_all(descriptor, tar.END, what=str(self._path))
                 os.fsync(descriptor)
             os.rename(self._partial, self._path)
             sync_folder(self._path.parent)
@@ -234,7 +234,7 @@ class ArchiveSink:
 
     def _write(self, data: bytes | memoryview) -> None:
         try:
-            write_all(self._descriptor, data, what=str(self._partial))
+            write_all(self._descriptor, data, what=str(self._path))
         except LocalStorage as error:
             self._broken = error
             raise
@@ -245,7 +245,7 @@ class ArchiveSink:
             os.ftruncate(self._descriptor, length_bytes)
             os.lseek(self._descriptor, length_bytes, os.SEEK_SET)
         except OSError as error:
-            self._broken = LocalStorage.unwritable(error, str(self._partial))
+            self._broken = LocalStorage.unwritable(error, str(self._path))
 
 
 class _Written:

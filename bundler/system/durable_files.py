@@ -68,12 +68,15 @@ def closing_file(descriptor: int, *, what: str) -> Generator[None, None, None]:
         raise LocalStorage.unwritable(error, what) from error
 
 
-def write_durably(path: Path, pieces: Iterable[bytes], *, mode: int = 0o644, is_mode_exact: bool = False) -> None:
+def write_durably(
+    path: Path, pieces: Iterable[bytes], *, what: str = "", mode: int = 0o644, is_mode_exact: bool = False
+) -> None:
     """Writes a new file, and waits until it is on the device.
 
     Args:
         path: The file.
         pieces: Its content.
+        what: The name of the file in errors, if it is another one: that under which people will know it.
         mode: Its mode, from which the umask takes bits.
         is_mode_exact: True if the umask takes none.
 
@@ -85,8 +88,8 @@ def write_durably(path: Path, pieces: Iterable[bytes], *, mode: int = 0o644, is_
         if is_mode_exact:
             os.fchmod(descriptor, mode)
     except OSError as error:
-        raise LocalStorage.unwritable(error, str(path)) from error
-    fill_durably(descriptor, pieces, what=str(path))
+        raise LocalStorage.unwritable(error, what or str(path)) from error
+    fill_durably(descriptor, pieces, what=what or str(path))
 
 
 def fill_durably(descriptor: int, pieces: Iterable[bytes], *, what: str) -> None:
@@ -117,34 +120,37 @@ def append_durably(descriptor: int, content: bytes, *, what: str) -> None:
         raise LocalStorage.unwritable(error, what) from error
 
 
-def place_durably(path: Path, content: bytes, *, mode: int = 0o644, is_mode_exact: bool = False) -> None:
+def place_durably(
+    path: Path, content: bytes, *, what: str = "", mode: int = 0o644, is_mode_exact: bool = False
+) -> None:
     """Writes a whole file into a folder in use: its name never leads to a part of it, not even after a power cut.
 
     The file has the name `unplaced_name` until it is complete. The call replaces an older file of either name, such as
-    the rest of a run that was killed.
+    the rest of a run that was killed. Errors call it ``what``, else by its path.
 
     Raises:
         Misuse: A file that is not ours has that name.
         LocalStorage: It cannot be written; nothing of it is left.
     """
-    place_pieces_durably(path, [content], mode=mode, is_mode_exact=is_mode_exact)
+    place_pieces_durably(path, [content], what=what, mode=mode, is_mode_exact=is_mode_exact)
 
 
 def place_pieces_durably(
-    path: Path, pieces: Iterable[bytes], *, mode: int = 0o644, is_mode_exact: bool = False
+    path: Path, pieces: Iterable[bytes], *, what: str = "", mode: int = 0o644, is_mode_exact: bool = False
 ) -> None:
     """Writes a whole file as `place_durably` does, piece by piece.
 
     Raises:
         Misuse, LocalStorage: As `place_durably`. An error while a piece is made passes through.
     """
+    what = what or str(path)
     temporary = path.with_name(unplaced_name(path.name))
     remove(temporary)
     try:
-        write_durably(temporary, pieces, mode=mode, is_mode_exact=is_mode_exact)
+        write_durably(temporary, pieces, what=what, mode=mode, is_mode_exact=is_mode_exact)
         os.rename(temporary, path)
     except OSError as error:
-        raise LocalStorage.unwritable(error, str(path)) from error
+        raise LocalStorage.unwritable(error, what) from error
     finally:
         with suppress(BundlerError):
             remove(temporary)
@@ -169,12 +175,10 @@ def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     try:
         with suppress(FileNotFoundError):
             temporary.unlink()  # left by a process that had our number and ended early
-        write_durably(temporary, [content], mode=mode)
+        write_durably(temporary, [content], what=str(path), mode=mode)
         _give_name(temporary, path)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error
-    except LocalStorage as error:
-        raise error.but(subject=str(path)) from error.__cause__
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
