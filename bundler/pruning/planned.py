@@ -12,7 +12,7 @@ from bundler.core.given_repositories import check_below
 from bundler.core.inventory_table import Table
 from bundler.core.retention.choice import own_tags
 from bundler.core.retention.plan import Known, plan
-from bundler.core.retention.rules import Retention
+from bundler.core.retention.rules import Retention, idle_patterns
 from bundler.errors import Misuse
 from bundler.exporting.dates import created_of
 from bundler.inventories.kept import kept_documents
@@ -72,6 +72,8 @@ def plan_prune(request: PruneRequest, run: Run | None = None) -> PlannedPrune:
         registry, place.prefix, names, kept_documents(), run, digests=wanted, is_named=is_final
     )
     unread = unread_repositories(contents)
+    for remark in idle_patterns(request.retention, _tags(contents.table, unread)):
+        run.listener(Noticed(remark))
     dates = _dates(contents.table, request.retention, stores, place.registry, run)
     left = {repository: frozenset(found) for repository, found in leftovers.items()}
     known = Known(contents.table, imports.bundles, dates, unread, left)
@@ -107,6 +109,12 @@ def _exact_names(retention: Retention, prefix: str) -> tuple[str, ...]:
     for name in retention.repositories:
         check_below(name, prefix)
     return tuple(sorted(set(retention.repositories)))
+
+
+def _tags(table: Table, unread: Mapping[str, str]) -> dict[str, Iterable[str] | None]:
+    """The tags of each repository; None for one that could not be read whole."""
+    whole = {each.name: own_tags(dict(each.tags)) for each in table.repositories}
+    return {**whole, **dict.fromkeys(unread)}
 
 
 def _images(imports: Imports) -> Iterator[tuple[str, Digest]]:

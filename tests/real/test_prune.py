@@ -685,3 +685,19 @@ def content_of(registry: RealRegistry, repository: str, tag: str) -> dict[str, b
             assert blob is not None
             found[each["digest"]] = blob
     return found
+
+
+def test_patterns_that_match_nothing_are_named_and_the_others_still_count(here, registry, tmp_path):
+    for version in ("1.0.0", "2.0.0"):
+        images.simple(version).push(registry, "idle/app", version)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "repositories: idle/*\nrules:\n- repositories: [idle/ap]\n  keep: all\n- tags: ['1.*', 'v1.*']\n  keep-last: 0\n"
+    )
+    planned = here("prune", registry.host, "--rules", rules, "--dry-run", "--json")
+    assert (planned.code, planned.json["tags"]) == (0, {"kept": 0, "removed": 1, "untouched": 1}), planned.err
+    assert f"{rules}:3: no repository matches idle/ap" in planned.err
+    assert f"{rules}:5: no tag matches v1.*" in planned.err
+    flags = here("prune", registry.host, "--keep-last", 1, "--tag", "v*", "--repository", "idle/*", "--dry-run")
+    assert "--keep-last: no tag matches v*" in flags.err
+    assert "idle/*" not in flags.err

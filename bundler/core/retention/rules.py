@@ -6,7 +6,7 @@ A tag that no rule covers is not touched. Of several rules for one tag, the firs
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bundler.core.frozen import frozen
 from bundler.core.tag_choice import BY_CREATED, BY_PUSHED, BY_VERSION, TagChoice
@@ -102,6 +102,34 @@ class Retention:
     def protected_bundles(self) -> int:
         """The number of bundles of each kind that stay whole: without a number, the newest one."""
         return 1 if self.keep_bundles is None else self.keep_bundles
+
+
+def idle_patterns(retention: Retention, tags: Mapping[str, Iterable[str] | None]) -> Iterator[Text]:
+    """A remark for each pattern that matches nothing at the registry, which may be a typing error.
+
+    Args:
+        retention: The rules.
+        tags: The tags of each repository, without those of attachments; None if they could not all be read.
+    """
+    for pattern in retention.repositories:
+        if not any(fits(name, (pattern,)) for name in tags):
+            yield text("no repository matches {pattern}", pattern=pattern)
+    chosen = {name: found for name, found in tags.items() if retention.is_for(name)}
+    for rule in retention.rules:
+        yield from _idle_of_rule(rule, chosen)
+
+
+def _idle_of_rule(rule: RetentionRule, tags: Mapping[str, Iterable[str] | None]) -> Iterator[Text]:
+    for pattern in rule.repositories:
+        if not any(fits(name, (pattern,)) for name in tags):
+            yield text("{rule}: no repository matches {pattern}", rule=rule.where, pattern=pattern)
+    covered = [found for name, found in tags.items() if rule.covers_repository(name)]
+    if not covered or None in covered:
+        return
+    known = {tag for found in covered for tag in found or ()}
+    for pattern in (*rule.tags.match, *rule.tags.without):
+        if pattern != "*" and not any(fits(tag, (pattern,)) for tag in known):
+            yield text("{rule}: no tag matches {pattern}", rule=rule.where, pattern=pattern)
 
 
 def fits(name: str, patterns: Iterable[str]) -> bool:
