@@ -206,7 +206,8 @@ def _on_equal_media(opened: Opened, size_bytes: int) -> tuple[list[Target], Plac
             "--medium-size makes all folders in one -o DIR", hint="give one -o DIR, or leave out --medium-size"
         )
     sectors = sum(-(-size // SECTOR_BYTES) * SECTOR_BYTES for size in source.common_sizes)
-    room = Room(size_bytes - sectors - OTHER_BYTES, unit_bytes=SECTOR_BYTES)
+    common = sectors + OTHER_BYTES
+    room = Room(size_bytes - common, unit_bytes=SECTOR_BYTES, common_bytes=common)
     count = len(source.bundle.manifest.media)
     places = _as_planned(source, [room] * count) if count else None
     if places is None:

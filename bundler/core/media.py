@@ -31,11 +31,13 @@ class Room:
         size_bytes: The room in bytes, without the files that each medium has.
         largest_file_bytes: The largest file that its file system takes; None for no limit.
         unit_bytes: The unit of its file system: a file takes whole ones.
+        common_bytes: The room that the files of each medium take, for messages.
     """
 
     size_bytes: int
     largest_file_bytes: int | None = None
     unit_bytes: int = 1
+    common_bytes: int = 0
 
     def taken_by(self, file: MediaFile) -> int:
         """The room in bytes that a file takes."""
@@ -108,17 +110,27 @@ def place_on_equal(files: Sequence[MediaFile], room: Room, *, first_bytes: int =
     Raises:
         Misuse: A file does not fit on such a medium, or there would be too many media.
     """
+    placed = (MediaFile(f"{roles.TOOL_FOLDER}/", first_bytes), *files)
+    least = room.common_bytes + max(map(room.taken_by, placed))
     if room.size_bytes <= 0:
-        raise Misuse("the small files alone do not fit on a medium of this size", hint="give a larger --medium-size")
+        raise Misuse(
+            "the small files alone do not fit on a medium of this size",
+            subject="--medium-size",
+            expected=text("at least {size:,} bytes", size=least),
+            actual=text("{size:,} bytes", size=room.common_bytes + room.size_bytes),
+            hint="give a larger --medium-size",
+        )
     first = replace(room, size_bytes=room.size_bytes - first_bytes)
-    for file in (MediaFile(f"{roles.TOOL_FOLDER}/", first_bytes), *files):
+    for file in placed:
         if not room.takes(file):
             raise Misuse(
                 "the file does not fit on the medium",
                 subject=file.name,
                 expected=text("at most {size:,} bytes", size=max(0, room.size_bytes)),
                 actual=text("{size:,} bytes", size=file.size_bytes),
-                hint="give a larger --medium-size, or give export a smaller --chunk-size",
+                hint=text(
+                    "give a --medium-size of at least {size:,} bytes, or give export a smaller --chunk-size", size=least
+                ),
             )
     filling = _Filling([first])
     for file in files:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bundler.core.limits import MINIMUM_CHUNK_BYTES
 from bundler.core.manifest import BundleManifest, json_pieces
 from bundler.core.written_size import parse_size
+from bundler.errors import Misuse
 from bundler.texts import text
 
 DEFAULT_CHUNK_BYTES = 2_000_000_000
@@ -29,6 +31,8 @@ _LINE_BYTES = 2 * 128
 """A chunk, or another file of one medium, in SHA256SUMS and in ``media``."""
 _CHUNK_SHARE = 0.95
 """The part of a small medium that a chunk takes by default."""
+_SMALL_FILES_BYTES = 2 * OTHER_BYTES
+"""The room that the other files of a very small medium get at least."""
 
 
 def common_bytes(manifest: BundleManifest, *, is_encrypted: bool = False, others: int = 0) -> int:
@@ -53,7 +57,31 @@ def parse_medium_size(words: str) -> int:
 
 
 def chunk_size_for(medium_size_bytes: int | None) -> int:
-    """The chunk size if none was given: the default one, or less if the medium is small."""
+    """The chunk size if none was given: the default one, or less if the medium is small.
+
+    Raises:
+        Misuse: The medium is too small for any chunk.
+    """
     if medium_size_bytes is None:
         return DEFAULT_CHUNK_BYTES
-    return min(DEFAULT_CHUNK_BYTES, int(_CHUNK_SHARE * medium_size_bytes))
+    least = MINIMUM_CHUNK_BYTES + _SMALL_FILES_BYTES
+    if medium_size_bytes < least:
+        raise Misuse(
+            "the medium is too small",
+            subject="--medium-size",
+            expected=text("at least {size:,} bytes", size=least),
+            actual=text("{size:,} bytes", size=medium_size_bytes),
+            hint="give a larger --medium-size",
+        )
+    return _largest_chunk_bytes(medium_size_bytes)
+
+
+def limits_chunks(medium_size_bytes: int | None, chunk_size_bytes: int) -> bool:
+    """True if the chunk size is the one that `chunk_size_for` chose because the medium is small."""
+    if medium_size_bytes is None or chunk_size_bytes >= DEFAULT_CHUNK_BYTES:
+        return False
+    return chunk_size_bytes == _largest_chunk_bytes(medium_size_bytes)
+
+
+def _largest_chunk_bytes(medium_size_bytes: int) -> int:
+    return min(DEFAULT_CHUNK_BYTES, int(_CHUNK_SHARE * medium_size_bytes), medium_size_bytes - _SMALL_FILES_BYTES)

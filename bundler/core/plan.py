@@ -54,6 +54,7 @@ OCI_LAYOUT = strict_json.canonical({"imageLayoutVersion": "1.0.0"})
 """The file ``oci-layout``, which is the same in every bundle."""
 
 _DOCKER_DEFAULT = Platform("linux", "amd64")
+_LARGER = texts.text("give a larger --chunk-size")
 
 
 @frozen
@@ -152,6 +153,7 @@ def plan_bundle(
     chunk_size_bytes: int,
     archive: ArchiveKind = TAR,
     there: AtReceiver = NOTHING_THERE,
+    larger: str = _LARGER,
 ) -> Plan:
     """Gives each byte of a bundle its place.
 
@@ -161,13 +163,14 @@ def plan_bundle(
         chunk_size_bytes: The largest size of a chunk file.
         archive: The kind of archive for the chunks.
         there: The blobs that can be left out. Manifests are carried in any case.
+        larger: The hint that gives larger chunks.
 
     Raises:
         Misuse: The chunks are too small for the files that must come first, or the bundle would rely on too many
             statements.
     """
     contents = layout_files(images)
-    _check_chunk_size(chunk_size_bytes, sum(len(content) for content in contents.values()))
+    _check_chunk_size(chunk_size_bytes, sum(len(content) for content in contents.values()), larger)
     numbered = _number_blobs(images)
     filler = _Filler(chunk_size_bytes, archive)
     files = tuple(filler.place(Digest.of(content), len(content), file=file) for file, content in contents.items())
@@ -272,7 +275,7 @@ def parse_chunk_size(text: str) -> int:
     return size
 
 
-def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
+def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int, larger: str = _LARGER) -> None:
     if chunk_size_bytes > SIZE_BYTES:
         raise Misuse(
             "the chunk size is too large",
@@ -285,7 +288,7 @@ def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
             "the chunk size is too small",
             expected=texts.text("at least {least} bytes", least=least),
             actual=texts.text("{size} bytes", size=chunk_size_bytes),
-            hint="give a larger --chunk-size",
+            hint=larger,
         )
 
 

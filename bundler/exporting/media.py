@@ -126,7 +126,8 @@ def planned_media(
     if request.medium_size_bytes is not None:
         size = request.medium_size_bytes
         files = placed_files(manifest.chunks, parity_plan(request, manifest))
-        places = place_on_equal(files, Room(size - common, unit_bytes=SECTOR_BYTES), first_bytes=tool_bytes)
+        room = Room(size - common, unit_bytes=SECTOR_BYTES, common_bytes=common)
+        places = place_on_equal(files, room, first_bytes=tool_bytes)
         return media_plan(places, [size] * len(places))
     if not request.further_outputs or folder.is_finished:
         return ()

@@ -12,7 +12,7 @@ from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.journal import ExportStart, PinnedAttachment, PinnedAttachments
 from bundler.core.manifest import BundleManifest
-from bundler.core.medium_size import common_bytes
+from bundler.core.medium_size import common_bytes, limits_chunks
 from bundler.core.plan import BundleFacts, plan_bundle
 from bundler.errors import Misuse
 from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
@@ -60,6 +60,8 @@ def plan(judged: Judged) -> Planned:
     """
     resolved = judged.resolved
     session, images = resolved.session, resolved.images
+    chunk_bytes = session.request.chunk_size_bytes
+    is_by_medium = limits_chunks(session.request.medium_size_bytes, chunk_bytes)
     made = plan_bundle(
         tuple(found.image for found in images),
         BundleFacts(
@@ -71,9 +73,10 @@ def plan(judged: Judged) -> Planned:
             completes=session.request.completes,
             series=resolved.resume.series,
         ),
-        chunk_size_bytes=session.request.chunk_size_bytes,
+        chunk_size_bytes=chunk_bytes,
         archive=session.request.archive_kind,
         there=resolved.there,
+        larger=text("give a larger --medium-size") if is_by_medium else text("give a larger --chunk-size"),
     )
     tool_bytes, journal = session.tool.size_bytes, resolved.resume.journal
     media = planned_media(made.manifest, session.request, session.folder, journal, tool_bytes=tool_bytes)

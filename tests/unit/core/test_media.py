@@ -20,6 +20,7 @@ from bundler.core.media import (
 from bundler.core.parity import ParityGroup
 from bundler.errors import LocalStorage, Misuse
 from tests.property.strategies import law
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 
@@ -84,8 +85,18 @@ def test_equal_media_are_as_many_as_the_files_need():
     with pytest.raises(Misuse, match="does not fit on the medium") as caught:
         place_on_equal(chunks(10, 21), Room(20))
     assert (caught.value.subject, "--chunk-size" in str(caught.value.hint)) == ("chunk-0002.tar", True)
-    with pytest.raises(Misuse, match="the small files alone do not fit"):
-        place_on_equal(chunks(1), Room(-5))
+    with raises(Misuse, subject="--medium-size", expected="at least 31 bytes", actual="25 bytes"):
+        place_on_equal(chunks(1), Room(-5, common_bytes=30))
+
+
+def test_the_medium_that_is_advised_is_the_smallest_one_that_takes_all_files():
+    with pytest.raises(Misuse) as caught:
+        place_on_equal(chunks(10, 21), Room(20, unit_bytes=4, common_bytes=7))
+    assert "--medium-size of at least 31 bytes" in str(caught.value.hint)
+    assert numbers(place_on_equal(chunks(10, 21), Room(31 - 7, unit_bytes=4))) == [[1], [2]]
+
+
+def test_too_many_equal_media_are_refused():
     with pytest.raises(Misuse, match="too many media"):
         place_on_equal([MediaFile(f"tool/{number}", 2) for number in range(100_001)], Room(3))
 
