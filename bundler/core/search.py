@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bundler.core.frozen import frozen
+from bundler.core.image_patterns import is_image_pattern, shell_pattern
 from bundler.core.json_fields import list_of
 from bundler.core.limits import SEARCH_CHARACTERS, SEARCHED_CHARACTERS
 from bundler.core.manifest import BundleManifest, Image
@@ -64,7 +65,7 @@ class SearchText:
                 hint="give a part of a name, a pattern like 'nginx*', or 6 or more hex digits of a digest",
             )
         found = _DIGITS.fullmatch(text)
-        pattern = _pattern(text) if _SPECIAL.search(text) else None
+        pattern = _pattern(text) if is_image_pattern(text) else None
         return cls(written, found[1] if found else "", text, pattern)
 
     def fits_name(self, *names: str | None) -> bool:
@@ -105,7 +106,7 @@ class SearchText:
 
 def _pattern(text: str) -> re.Pattern[str]:
     """A pattern that fits a whole name, or a name without its registry, its first folders, its tag or its digest."""
-    inner = fnmatch.translate(text).removesuffix(r"\Z").removesuffix(r"\z")
+    inner = fnmatch.translate(shell_pattern(text)).removesuffix(r"\Z").removesuffix(r"\z")
     return re.compile(rf"(?:.*/)?{inner}(?:[:@].*)?", re.DOTALL)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable
 
 from bundler.core.frozen import frozen
+from bundler.core.image_patterns import fits_image
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
 from bundler.texts import some, text
@@ -58,7 +58,7 @@ EVERYTHING = Selection()
 
 
 def _fits(pattern: str, reference: Reference) -> bool:
-    return any(form == pattern or fnmatch.fnmatchcase(form, pattern) for form in _forms(reference))
+    return any(form == pattern or fits_image(form, pattern) for form in _forms(reference))
 
 
 def _forms(reference: Reference) -> Iterable[str]:

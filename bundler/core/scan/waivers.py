@@ -7,11 +7,11 @@ nothing.
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Collection
 
 from bundler.core.frozen import frozen
+from bundler.core.image_patterns import fits_image
 from bundler.core.moments import seconds_of
 from bundler.core.patterns import lazy_pattern
 from bundler.core.scan.verdict import NAME, Finding, State, Verdict
@@ -83,7 +83,7 @@ class Waiver:
             return False
         if self.object in ("", digest):
             return True
-        return bool(names) and all(fnmatch.fnmatchcase(name, self.object) for name in names)
+        return bool(names) and all(fits_image(name, self.object) for name in names)
 
     def accepts(self, finding: Finding) -> bool:
         """True if it is for a finding of this name."""

@@ -69,6 +69,14 @@ def test_nothing_else_is_found(text: str) -> None:
     assert [name for name, _ in found(text)] == (["library/nginx:1.27"] if text == "ngin" else [])
 
 
+@pytest.mark.parametrize("text", ["[::1]:5000/team", "[::1]:5000/*", "[::1]:5000/team/a[op]p", "[::1]"])
+def test_the_brackets_of_an_address_are_no_set_of_characters(text: str) -> None:
+    wanted = SearchText.parse(text)
+    assert wanted.fits_name("[::1]:5000/team/app:1")
+    assert not wanted.fits_name("1:5000/team/app:1")
+    assert wanted.may_be_in(b'"[::1]:5000/team/app:1"')
+
+
 def test_characters_that_json_escapes_are_found_too() -> None:
     content = RECEIPT.to_json().replace(b"nginx", b"\\u006eginx")
     wanted = SearchText.parse("nginx")

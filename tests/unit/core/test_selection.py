@@ -49,6 +49,27 @@ def test_a_pattern_means_what_it_looks_like(pattern: str, fitting: set[str]) -> 
         assert chosen(except_=(pattern,)) == set(TEXTS) - fitting
 
 
+@each_case(
+    ("pattern", "fitting"),
+    [
+        ("[::1]:5000/*", {"[::1]:5000/team/app:1"}),
+        ("[::1]*", {"[::1]:5000/team/app:1"}),
+        ("[fd00::*]/*", {"[fd00::2]/app:1"}),
+        ("[fd00::2]/a[op]p", {"[fd00::2]/app:1"}),
+        ("n[ghij]inx", {"nginx:1"}),
+        ("[::1]:5000/team/app:1", {"[::1]:5000/team/app:1"}),
+        ("[mn]ginx", {"nginx:1"}),
+        ("*/team/*", {"[::1]:5000/team/app:1"}),
+    ],
+)
+def test_the_brackets_of_an_address_are_no_set_of_characters(pattern: str, fitting: set[str]) -> None:
+    names = ("[::1]:5000/team/app:1", "[fd00::2]/app:1", "nginx:1")
+    images = {Reference.parse(name): name for name in names}
+    assert {images[each] for each in Selection((pattern,)).chosen(images)} == fitting
+    left = Selection(except_=(pattern,)).chosen(images)
+    assert {images[each] for each in left} == set(names) - fitting
+
+
 @pytest.mark.parametrize(
     "pattern",
     [

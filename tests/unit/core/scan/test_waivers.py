@@ -67,6 +67,12 @@ def test_a_file_with_a_fault_is_refused_with_its_line(case: tuple[str, int]) -> 
         raise AssertionError(found)
 
 
+def test_the_brackets_of_an_address_are_no_set_of_characters() -> None:
+    waiver = Waiver("CVE-1", "a reason", "2027-01-31", "bob", object="[::1]:5000/*")
+    assert waiver.fits("sha256:0", ["[::1]:5000/team/app:1"], "trivy")
+    assert not waiver.fits("sha256:0", ["1:5000/team/app:1"], "trivy")
+
+
 def test_a_waiver_ends_with_its_last_day() -> None:
     from bundler.core.moments import seconds_of
 
