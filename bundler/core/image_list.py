@@ -49,6 +49,8 @@ _YAML = lazy_pattern(
 )
 """The first line of a YAML or JSON list. A host like ``[::1]:5000/app`` does not match."""
 
+_BEFORE_BRACE = lazy_pattern(r"\A((?:[ \t]*\r?\n)*)[ \t]+(?=[\[{])")
+
 _YAML_ITEM = lazy_pattern(r"\s*-\s+(?:\{|['\"]?[\w-]+['\"]?\s*:(?:\s|$))")
 """An item that is a mapping."""
 
@@ -173,7 +175,7 @@ def parse_image_list(
     Raises:
         Misuse: The list is not valid. `Several` if there is more than one error.
     """
-    text = text.removeprefix("\ufeff")
+    text = unindented(text.removeprefix("\ufeff"))
     refuse_key(text, source)
     reader = (_YamlList if looks_like_yaml(text, source) else _TextList)(source, parse_image, platforms)
     result = reader.read(text)
@@ -242,6 +244,11 @@ def looks_like_yaml(text: str, source: str) -> bool:
     if bool(_YAML.match(first)):
         return True
     return first.startswith("-") and any(_YAML_ITEM.match(line) for _, line in content_lines(text))
+
+
+def unindented(text: str) -> str:
+    """A text without spaces and tabs in front of its first brace or bracket: JSON allows both, and YAML no tab."""
+    return _BEFORE_BRACE.sub(r"\1", text, count=1)
 
 
 def content_lines(text: str) -> Iterator[tuple[int, str]]:

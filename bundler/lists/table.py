@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from bundler import texts
-from bundler.core.image_list import NoImage, ParseImage, content_lines, looks_like_yaml, parse_image_list
+from bundler.core.image_list import NoImage, ParseImage, content_lines, looks_like_yaml, parse_image_list, unindented
 from bundler.core.patterns import lazy_pattern
 from bundler.core.platform import Platform
 from bundler.core.yaml_documents import Document, Mapping, Node, documents
@@ -115,7 +115,7 @@ def read_list(
     Raises:
         Misuse: The list is of no known kind, or is wrong. `Several` if there is more than one error.
     """
-    text = _LINE_END.sub("\n", text.removeprefix("\ufeff"))
+    text = unindented(_LINE_END.sub("\n", text.removeprefix("\ufeff")))
     listing = Listing(source, parse_image, platforms)
     if _is_yaml(text, source):
         stream = documents(_one_stream(text), source=source)

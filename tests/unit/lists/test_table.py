@@ -27,6 +27,13 @@ DIGEST = f"sha256:{'a' * 64}"
         ("a:1\n", "x.txt"),
         ("image: a:1\n", "x.txt"),
         ("- a:1\n", "x.yml"),
+        *(
+            (f'{before}{{"images": ["a:1"]}}', source)
+            for before in (" ", "\t", "\n\t ")
+            for source in ("x.txt", "x.json")
+        ),
+        ('\t["a:1"]', "x.txt"),
+        ("\ta:1\n", "x.txt"),
     ],
 )
 def test_our_own_lists(text: str, source: str) -> None:
