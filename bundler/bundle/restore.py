@@ -129,8 +129,8 @@ def is_regular(path: str) -> bool:
 
 def read_small(path: str, limit: int = JSON_LIMIT, code: int = 4) -> bytes:
     """The content of a regular file."""
-    if os.path.lexists(path) and not is_regular(path):
-        raise Failed(code, f"{path}: not a regular file")
+    if not is_regular(path):
+        raise Failed(code, f"{path}: {'not a regular file' if os.path.lexists(path) else 'no such file'}")
     with open(path, "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
@@ -172,8 +172,7 @@ def json_of(content: bytes, what: str) -> Document:
 
 def list_in(document: Document, what: str, *names: str) -> List[Document]:
     """The objects that a manifest has under some names, alone or in lists."""
-    values = [document.get(name) or [] for name in names]
-    entries = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    entries = [each for v in map(document.get, names) if v for each in (v if isinstance(v, list) else [v])]
     if not all(isinstance(each, dict) for each in entries):
         raise Failed(4, f"{what}: not objects: {', '.join(names)}")
     return entries
@@ -238,8 +237,7 @@ class Image:
     """An image or an attachment: its manifests, children before parents, its configs and layers."""
 
     def __init__(self, entry: Document, blobs: List[Blob]) -> None:
-        self.manifests = [blobs[count(number)] for number in entry["manifests"]]
-        self.blobs = [blobs[count(number)] for number in entry["blobs"]]
+        self.manifests, self.blobs = ([blobs[count(n)] for n in entry[name]] for name in ("manifests", "blobs"))
         self.root, self.reference = self.manifests[-1], entry.get("reference", "")
         self.subject, self.tag = entry.get("subject", ""), entry.get("tag", "")
         demand(all(each.kind == "manifest" and each.pieces for each in self.manifests), "the kind of a manifest")
@@ -397,11 +395,13 @@ class Registry:
         self.called, self._host, self._prefix, self._may_replace = options.to, host, prefix, options.replace
         is_local = re.match(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)", host) and not options.cacert
         self._scheme = "http" if is_local or options.plain_http else "https"
-        self._tls = ssl.create_default_context(cafile=options.cacert)
+        try:
+            self._tls = ssl.create_default_context(cafile=options.cacert)
+        except OSError as error:
+            raise Failed(2, f"--cacert {options.cacert}: not a readable file of certificates in PEM ({error})")
         self._tls.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # it refuses many private authorities
         self._line = self._connection(self._scheme, host)
-        self._logins: Dict[Tuple[str, ...], str] = {}
-        self._login = self._stored_login()
+        self._logins, self._login = {}, self._stored_login()  # type: Dict[Tuple[str, ...], str], str
         if options.user:
             password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
             self._login = base64.b64encode(f"{options.user}:{password}".encode()).decode()
@@ -566,9 +566,8 @@ class Layout:
         self._index, self._entries = os.path.join(self._folder, "index.json"), {}  # type: str, Document
         content = read_small(self._index, JSON_LIMIT, code=6) if os.path.lexists(self._index) else b"{}"
         for each in list_in(json_of(content, self._index), self._index, "manifests"):
-            names = each.get("annotations")
-            name = names.get(NAME) if isinstance(names, dict) else None
-            self._entries[str(name or each.get("digest"))] = each
+            names = [note[NAME] for note in list_in(each, self._index, "annotations") if note.get(NAME)]
+            self._entries[str((names or [each.get("digest")])[0])] = each
 
     def place_of(self, image: Image) -> Tuple[str, str]:
         return f"{image.registry}/{image.repository}", image.reference
@@ -603,8 +602,7 @@ class Layout:
         if os.path.lexists(new):
             os.unlink(new)  # of a run that was stopped
         with open(new, "xb") as file:
-            for piece in pieces:
-                file.write(piece)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)
@@ -651,17 +649,19 @@ def restore(bundles: List[Bundle], target: Any, may_replace: bool) -> Iterator[F
 
 def run(options: argparse.Namespace) -> int:
     """Does what the options ask for. Returns the exit code."""
+    for name, given in vars(options).items():
+        if given in ("", "oci:") or (isinstance(given, list) and "" in given):
+            raise Failed(2, f"{name}: the name is empty, as of a variable that is not set; write it, or leave it out")
     folders = options.folders or [os.path.dirname(os.path.abspath(__file__))]
     bundles = open_bundles(folders, [read_key(path) for path in options.trust], not options.insecure_no_signature)
     host, _, prefix = (options.to or "").partition("/")
-    target: Any = None
+    target, codes = None, set()  # type: Any, Any
     if re.match(r"oci:|[./]", options.to or ""):
         target = Layout(options.to[4:] if options.to.startswith("oci:") else options.to)
     elif HOST.fullmatch(host) and (not prefix or REPOSITORY.fullmatch(prefix)):
         target = Registry(host, f"{prefix}/" * bool(prefix), options)
     elif options.to is not None:
         raise Failed(2, f"{options.to}: not HOST[:PORT][/PREFIX] in small letters, and not oci:FOLDER")
-    codes = set()
     for bundle in bundles:
         signer, count_of = bundle.signer or "NO TRUSTED KEY", len(bundle.images) or "encrypted"
         say(f"{bundle.name}: {count_of} images, id {bundle.id}, signed by {signer}{bundle.series}")

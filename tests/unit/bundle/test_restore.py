@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bundler import cli
 from bundler.bundle import restore
 from bundler.bundle.restore_script import restore_script, restore_words
+from tests.support.tables import each_case
 from tests.vectors.make import KINDS
 from tests.vectors.test_vectors import _resign as resign
 
@@ -99,6 +100,34 @@ def test_keys_that_are_none_are_a_wrong_call(tmp_path, change, capsys):
     (tmp_path / "key.pub").write_text(change(KEY.read_text()), encoding="latin-1")
     assert restore.main(["--trust", str(tmp_path / "key.pub"), str(VECTORS / "tar")]) == 2
     assert "key.pub: " in capsys.readouterr().err
+
+
+@each_case(
+    "options, named",
+    [
+        (["--trust", ""], "trust: "),
+        (["--trust", str(KEY), "--trust="], "trust: "),
+        (["--to", ""], "to: "),
+        (["--to", "oci:"], "to: "),
+        (["--to", "localhost:1", "--user", ""], "user: "),
+        (["--to", "localhost:1", "--cacert", ""], "cacert: "),
+        ([""], "folders: "),
+    ],
+)
+def test_an_empty_name_is_a_wrong_call_that_names_its_option(options, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert restore.main(["--insecure-no-signature", str(VECTORS / "tar"), *options]) == 2
+    assert capsys.readouterr().err.startswith(f"{named}the name is empty")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["no.pem", "README.txt"])
+def test_a_file_that_has_no_key_or_certificate_is_a_wrong_call_that_names_it(name, capsys):
+    file = str(VECTORS / "tar" / name)
+    assert restore.main(["--trust", file, str(VECTORS / "tar")]) == 2
+    assert capsys.readouterr().err.startswith(f"{file}: ")
+    assert restore.main(["--trust", str(KEY), "--to", "h.example", "--cacert", file, str(VECTORS / "tar")]) == 2
+    assert f"--cacert {file}: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", KINDS)
