@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import click.shell_completion
 
 _IN_A_FILE = "a file name is expected: write this text to a file that only you can read, and give the name of the file"
+_UNSET = "check that the variable in the command is set"
 _NEVER_IN_TEXTS = (Resemblance.PEM, Resemblance.LINES)
 _PATH_BEGINS = ("/", "./", "../", "~")
 
@@ -34,12 +35,12 @@ class Text(StringParamType):
             Misuse: It is the content of a file, not its name.
         """
         text = str(super().convert(value, param, ctx))
-        if param is not None and not (ctx and ctx.resilient_parsing):
+        if param is not None and text != param.default and not (ctx and ctx.resilient_parsing):
             self.check(text, called(param, ctx))
         return text
 
     def check(self, text: str, place: str) -> None:
-        """Checks that a text is valid for its flag or argument.
+        """Checks that a text is valid for its flag or argument. An empty one would pass for a flag that was not given.
 
         Args:
             text: The text.
@@ -48,6 +49,8 @@ class Text(StringParamType):
         Raises:
             Misuse: The text is not valid.
         """
+        if not text.strip():
+            raise Misuse("the value is empty", subject=place, actual=repr(text[:9]), hint=_UNSET)
         found = resemblance(text)
         if found in _NEVER_IN_TEXTS:
             raise _secret(found, place, hint="one line is expected")
@@ -59,11 +62,7 @@ class FileName(Text):
     def check(self, text: str, place: str) -> None:
         """Like `Text.check`. Refuses an empty name, which would mean the working folder."""
         if not text.strip():
-            raise Misuse(
-                "the name of a file or folder is empty",
-                subject=place,
-                hint="check that the variable in the command is set",
-            )
+            raise Misuse("the name of a file or folder is empty", subject=place, hint=_UNSET)
         if os.path.lexists(text):
             return
         found = resemblance(text)

@@ -92,6 +92,28 @@ def test_a3_an_empty_name_is_an_error_and_never_the_default(capsys, folder, word
     assert (code, "''" in text) == (2, True), text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "oci:x", "-o", "out", "--unsigned", "--chunk-size", ""],
+        ["export", "oci:x", "-o", "out", "--unsigned", "--medium-size", ""],
+        ["export", "oci:x", "-o", "out", "--unsigned", "--parity", ""],
+        ["export", "oci:x", "-o", "out", "--unsigned", "--since", ""],
+        ["export", "oci:x", "-o", "out", "--unsigned", "--only", " "],
+        ["prune", "127.0.0.1:9", "--keep-last", "1", "--dry-run", "--receipts", ""],
+        ["mirrors", "x", "--for", "docker", "--to", ""],
+        ["trust", "remove", ""],
+        ["explain", ""],
+        ["diff", "", "x"],
+    ],
+)
+def test_a3_an_empty_value_is_an_error_that_names_its_flag_or_argument(capsys, folder, words) -> None:
+    code, text = told(capsys, *words)
+    place = words[-2] if words[-2].startswith("--") else ""
+    assert (code, f"{place}: the value is empty" in text) == (2, True), text
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize("value", ["/v2", "/v2/", "/repository/docker/v2/"])
 def test_c2_a_base_path_with_v2_is_reported_before_anything_is_asked(capsys, value) -> None:
     code, text = reported(capsys, "doctor", "--to", "127.0.0.1:9", "--base-path", value)
