@@ -195,7 +195,8 @@ def _of_receipt(receipt: Receipt, request: MirrorsRequest) -> tuple[str, list[Pl
     targets = [each for each in receipt.targets if each.kind == REGISTRY]
     wanted = _place_of(request.target) if request.target is not None else None
     chosen = [each for each in targets if wanted is None or _is_at(each, wanted)]
-    registries = {each.target.partition("/")[0] for each in chosen}
+    hosts = [each.target.partition("/")[0] for each in chosen]
+    registries = {one_spelling(host): host for host in reversed(hosts)}  # a merged receipt may have several spellings
     if len(registries) != 1:
         raise Misuse(
             "the receipt has images at several registries" if registries else "the receipt has no images there",
@@ -217,7 +218,7 @@ def _of_receipt(receipt: Receipt, request: MirrorsRequest) -> tuple[str, list[Pl
         ]
     except BundlerError as error:
         raise Damaged(text("not a receipt of bundler: {error}", error=error), subject=str(request.path)) from error
-    return registries.pop(), images
+    return hosts[0], images
 
 
 def _is_at(target: ReceiptTarget, wanted: RegistryPlace) -> bool:
