@@ -89,7 +89,14 @@ class UncheckedBundle:
             raise Misuse.of_field("required_signatures", expected=">= 1", actual=str(required))
         signatures, unreadable = self._signatures(keys)
         try:
-            good = signing.signers(self.sums_content, signatures, keys, claimed=self.signed_by, required=required)
+            good = signing.signers(
+                self.sums_content,
+                signatures,
+                keys,
+                claimed=self.signed_by,
+                required=required,
+                where=str(self.listings[0].folder),
+            )
         except Untrusted as error:
             if unreadable and required == 1:
                 raise next(iter(unreadable.values())) from None  # it says more than that nobody signed

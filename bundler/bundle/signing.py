@@ -310,6 +310,7 @@ def signers(
     *,
     claimed: Sequence[str] = (),
     required: int = 1,
+    where: str | None = None,
 ) -> tuple[PublicKey, ...]:
     """The trusted keys that signed a message.
 
@@ -320,6 +321,7 @@ def signers(
         trusted: The keys that the importer accepts. A key that appears twice counts once.
         claimed: The key ids of other signature files, which were not read; for messages only.
         required: The number of keys that must have signed.
+        where: The folder of the bundle, for messages.
 
     Returns:
         At least as many keys as are required, each once.
@@ -330,7 +332,7 @@ def signers(
     by_id = {key.id: key for key in trusted}
     if not by_id:
         hint = "give the builder's public key: --trust NAME.pub, or add it for all commands: bundler trust add NAME.pub"
-        raise Untrusted("there is no trusted key", hint=hint, code="unknown-signer")
+        raise Untrusted("there is no trusted key", subject=where, hint=hint, code="unknown-signer")
     known = [key for key in by_id.values() if key.id in signatures]
     good = tuple(key for key in known if _is_signed(key, signatures[key.id], message))
     if len(good) >= required:
@@ -338,33 +340,36 @@ def signers(
     bad = [key.id for key in known if key not in good]
     others = sorted({*claimed, *signatures})
     if required > 1 and others:
-        raise _too_few(good, bad, by_id, required, strangers=[each for each in others if each not in by_id])
+        strangers = [each for each in others if each not in by_id]
+        raise _too_few(good, bad, by_id, required, strangers=strangers).but(subject=where)
     if bad:
         raise BadSignature(
             text("the signature by key {bad} does not match SHA256SUMS", bad=bad[0]),
-            subject=roles.signature_file(bad[0]),
+            subject=f"{where}/{roles.signature_file(bad[0])}" if where else roles.signature_file(bad[0]),
             hint="SHA256SUMS or the signature was changed after signing: copy the bundle from its builder again",
             code="bad-signature",
         )
     if not others:
         if required > 1:
-            raise unsigned(text("the bundle is not signed; {count} signatures are required", count=required))
-        raise unsigned()
+            wanted = text("the bundle is not signed; {count} signatures are required", count=required)
+            raise unsigned(wanted, where=where)
+        raise unsigned(where=where)
     raise Untrusted(
         text(
             "signed by {others}; trusted here: {trusted}",
             others=some(others, most=3),
             trusted=", ".join(sorted(by_id)),
         ),
+        subject=where,
         hint="check that this is the right .pub file: compare the key id with the builder over another channel",
         code="unknown-signer",
     )
 
 
-def unsigned(message: str = "the bundle is not signed") -> Untrusted:
+def unsigned(message: str = "the bundle is not signed", *, where: str | None = None) -> Untrusted:
     """The error for a bundle without a signature: it may have none, or was copied without it."""
     hint = "copy its SHA256SUMS.*.sig files too; if it never had any, ask the builder for a signed bundle"
-    return Untrusted(message, hint=hint, code="unsigned")
+    return Untrusted(message, subject=where, hint=hint, code="unsigned")
 
 
 def _too_few(

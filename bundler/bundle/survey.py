@@ -163,7 +163,9 @@ def _names_in(path: BundlePath) -> list[str]:
     if not is_there(path):
         raise Misuse("there is no such folder", subject=str(path), hint="mount the medium, or give another folder")
     if not path.is_dir():
-        raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
+        is_inside = is_there(path.parent / roles.SUMS.file)
+        folder = text("give the folder of the bundle: {folder}", folder=path.parent)
+        raise Misuse("not a folder", subject=str(path), hint=folder if is_inside else "give the folder of the bundle")
     return names_in(path)
 
 

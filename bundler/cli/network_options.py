@@ -117,7 +117,7 @@ class NetworkFlags:
                 if not bundler.is_registry(host):
                     raise Misuse("not a host", subject=f"{flag} {host[:80]}", hint="write HOST or HOST:PORT")
         if self.cacert and not Path(self.cacert).is_file():
-            raise Misuse("there is no such file", subject=f"--cacert {self.cacert}")
+            raise Misuse("there is no such file", subject=f"--cacert {self.cacert}", hint="check the path")
         return bundler.NetworkOptions(
             frozenset(self.plain_http),
             Path(self.cacert) if self.cacert else None,

@@ -156,7 +156,12 @@ def read_signed(
     except OSError as error:  # a link to a name that no file can have, or into a folder of another user
         raise of_machine(error, str(path)) from error
     if not is_there:
-        raise Misuse(kind.missing, subject=str(path))
+        hint = (
+            "check the path; bundler receipt list shows those of this machine"
+            if kind is RECEIPT_FILE
+            else "check the path"
+        )
+        raise Misuse(kind.missing, subject=str(path), hint=hint)
     content = read_bounded(path, kind.limit_bytes)
     keys: Sequence[PublicKey] = ()
     if demand is not Demand.IGNORED:

@@ -84,10 +84,14 @@ def _given_receipts(given: Sequence[Path], trust: Sequence[Path], demand: Demand
     found: list[Path] = []
     for path in given:
         if not path.exists():
-            raise Misuse("there is no such file or folder", subject=f"--receipts {path}")
+            raise Misuse("there is no such file or folder", subject=f"--receipts {path}", hint="check the path")
         inside = [each for each in sorted(path.glob("*.json")) if _is_receipt(each)] if path.is_dir() else [path]
         if not inside:
-            raise Misuse("there is no receipt in this folder", subject=f"--receipts {path}")
+            raise Misuse(
+                "there is no receipt in this folder",
+                subject=f"--receipts {path}",
+                hint="give the folder in which import --receipt wrote them, or the files",
+            )
         found += _bounded(inside, path)
     return [_Receipt(path, tuple(trust), demand) for path in found]
 

@@ -190,5 +190,7 @@ def _load_authorities(context: ssl.SSLContext, path: Path, content: bytes) -> No
         context.load_verify_locations(cadata=content.decode("ascii", "ignore"))  # comments may be in any language
     except (OSError, ValueError) as error:
         raise Misuse(
-            text("cannot read the certificate authorities: {error}", error=error), subject=str(path)
+            text("cannot read the certificate authorities: {error}", error=error),
+            subject=str(path),
+            hint="give a file of certificates in PEM",
         ) from error

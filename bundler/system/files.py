@@ -73,7 +73,8 @@ def open_for_reading(path: Path) -> int:
         check_regular(os.lstat(path), str(path))
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise Incomplete("the file is missing", subject=str(path)) from error
+        hint = text("copy {file} here again", file=path.name)
+        raise Incomplete("the file is missing", subject=str(path), hint=hint) from error
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise Damaged("a link; a regular file is expected", subject=str(path)) from error

@@ -139,7 +139,8 @@ def _opened(path: str | os.PathLike[str], subject: str) -> Generator[int, None, 
         if (exhausted := LocalStorage.exhausted(error)) is not None:
             raise exhausted from error
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise Misuse(text("cannot be read: {reason}", reason=reason), subject=subject) from error
+        hint = "check the path" if isinstance(error, FileNotFoundError) else None
+        raise Misuse(text("cannot be read: {reason}", reason=reason), subject=subject, hint=hint) from error
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode) or stat.S_ISBLK(mode):

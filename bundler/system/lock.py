@@ -130,7 +130,7 @@ class Lock:
                 fcntl.flock(descriptor, fcntl.LOCK_SH)  # the others of the group may join
         except OSError as error:
             self._let_go(descriptor)
-            raise LocalStorage.unwritable(error, str(self._path)) from error
+            raise LocalStorage.unwritable(error, what) from error
         except BaseException:
             _let_go(descriptor)
             raise
@@ -156,7 +156,7 @@ class Lock:
     def _locked(self, what: str) -> tuple[int, bool]:
         """Opens and locks the file. Returns its descriptor, and True if the file system has locks."""
         while True:
-            descriptor = self._opened()
+            descriptor = self._opened(what)
             try:
                 has_locks = _lock_together(descriptor, what, self._group) if self._group else _lock(descriptor, what)
                 # The earlier holder may have removed the file between our two steps.
@@ -167,7 +167,7 @@ class Lock:
                 raise
             _let_go(descriptor)
 
-    def _opened(self) -> int:
+    def _opened(self, what: str) -> int:
         """Opens the lock file, or makes it. Refuses a link or a pipe without blocking."""
         # Two steps: with O_CREAT, systems refuse to open a file of another user (fs.protected_regular), and do not say
         # whose it is.
@@ -180,7 +180,7 @@ class Lock:
                     return os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o644)
             except OSError as error:
                 refuse_foreign_name(self._path)
-                raise LocalStorage.unwritable(error, str(self._path)) from error
+                raise LocalStorage.unwritable(error, what) from error
 
 
 def _let_go(descriptor: int) -> None:

@@ -127,6 +127,8 @@ def registry_target(prefix: str, rest: str) -> RegistryTarget:
             subject=repr(f"{host}:{MASK}" if is_login else without_password(given)),
             hint="write HOST[:PORT][/PREFIX] alone; log in with --username and --password-stdin"
             if is_login or "@" in registry
+            else text("write the prefix in small letters: {prefix}", prefix=path.lower())
+            if is_registry(registry) and is_repository(path.lower())
             else text("write one of: {forms}", forms=target_forms()),
         )
     return RegistryTarget(with_one_hub(registry), path)

@@ -59,16 +59,16 @@ ACCESS = (
         "no-catalog",
         NoCatalog,
         "the registry does not list its repositories",
-        "name them: --repository NAME (may be repeated), or --list LIST for the repositories of an image list",
+        "log in as a user who may list them, or name them: --repository NAME (may be repeated)",
         "The list of all repositories (_catalog) is not part of the standard. Docker Hub and GHCR have none; Harbor, "
         "GitLab and registries with access control show it to administrators only. Log in as an administrator, or give "
-        "the repositories: --repository team/app, or --list with the list of an export.",
+        "the repositories: --repository team/app. `bundler inventory` also takes --list with the list of an export.",
     ),
     Advice(
         "name-unknown",
         UnknownRepository,
         "the registry does not have this repository",
-        "create {repository} in the registry first, then run the same command again",
+        "check the name {repository}; to push there, create it in the registry first; then run the same command again",
         "Some registries create a repository on the first push. Others need it before, for example Amazon ECR, "
         "Huawei SWR and Mirantis MSR. `bundler import --dry-run` lists all repositories that do not exist yet.",
     ),
