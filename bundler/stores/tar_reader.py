@@ -131,11 +131,7 @@ class TarReader:
         except Damaged as error:
             if not is_first:
                 raise
-            raise Damaged(
-                "not an image archive: it does not start like a tar",
-                subject=self._what,
-                hint="image files are tars, plain or as .gz, .xz, .zst, .bz2, .7z",
-            ) from error
+            raise self._other_file() from error
 
     def _read_second_end(self, *, is_expecting: bool) -> None:
         """Checks for the second block of zeros of the end mark. One block may be the rest of a truncated archive."""
@@ -180,7 +176,8 @@ class TarReader:
         while len(content) < size_bytes:
             piece = self._stream.read(size_bytes - len(content))
             if not piece:
-                raise self._cut()
+                is_text = self._position == 0 and content and b"\0" not in content  # a header is padded with zeros
+                raise self._other_file() if is_text else self._cut()
             content += piece
         self._position += size_bytes
         return bytes(content)
@@ -194,6 +191,13 @@ class TarReader:
             if not self._stream.skip(self._unread):
                 raise self._cut()
             self._advance(self._unread)
+
+    def _other_file(self) -> Damaged:
+        return Damaged(
+            "not an image archive: it does not start like a tar",
+            subject=self._what,
+            hint="image files are tars, plain or as .gz, .xz, .zst, .bz2, .7z",
+        )
 
     def _cut(self) -> Damaged:
         return Damaged("the archive is truncated", subject=self._here(), hint="copy this file again")

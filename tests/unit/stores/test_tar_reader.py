@@ -69,6 +69,15 @@ def test_members_that_are_not_wanted_are_passed_over():
     assert list(reader) == [TarMember("a", 3000, 512), TarMember("b", 10, 512 + 3072 + 512)]
 
 
+def test_a_file_of_another_kind_is_no_archive_that_was_cut():
+    for content in (b"name: month\nimages: [a:1]\n", b"x" * 600):
+        with pytest.raises(Damaged, match="does not start like a tar"):
+            read(content)
+    for content in (b"", made(a=b"x")[:300]):
+        with pytest.raises(Damaged, match="truncated"):
+            read(content)
+
+
 def test_a_cut_anywhere_is_noticed():
     whole = made(one=b"1" * 600, two=b"2" * 600)
     end = whole.rindex(b"2") + 1
