@@ -108,7 +108,7 @@ def test_a3_an_empty_name_is_an_error_and_never_the_default(capsys, folder, word
     ],
 )
 def test_a3_an_empty_value_is_an_error_that_names_its_flag_or_argument(capsys, folder, words) -> None:
-    code, text = told(capsys, *words)
+    code, text = reported(capsys, *words)
     place = words[-2] if words[-2].startswith("--") else ""
     assert (code, f"{place}: the value is empty" in text) == (2, True), text
     assert not list(folder.iterdir())

@@ -75,7 +75,7 @@ def test_messages_name_a_new_transport() -> None:
         parse_image("ftp://a")
     assert "toy:" in str(caught.value.hint)
     with pytest.raises(Misuse) as caught:
-        parse_target("host/UPPER")
+        parse_target("host/a b")
     assert "toy:POOL" in str(caught.value.hint)
 
 
