@@ -687,7 +687,8 @@ def content_of(registry: RealRegistry, repository: str, tag: str) -> dict[str, b
     return found
 
 
-def test_patterns_that_match_nothing_are_named_and_the_others_still_count(here, registry, tmp_path):
+def test_patterns_that_match_nothing_are_named_and_the_others_still_count(here, new_registry, tmp_path):
+    registry = new_registry()
     for version in ("1.0.0", "2.0.0"):
         images.simple(version).push(registry, "idle/app", version)
     rules = tmp_path / "rules.yaml"
