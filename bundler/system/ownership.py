@@ -105,11 +105,10 @@ def make_folder(path: Path, *, mode: int = 0o755) -> None:
     Raises:
         OSError: It cannot be made, or something else has its name.
     """
+    if not path.parent.is_dir():
+        make_folder(path.parent)
     try:
         os.mkdir(path, mode)
-    except FileNotFoundError:
-        make_folder(path.parent)
-        make_folder(path, mode=mode)
-    except FileExistsError:
+    except OSError:  # of a folder that is there, a system may also say that it cannot be made, as on a read-only mount
         if not path.is_dir():
             raise

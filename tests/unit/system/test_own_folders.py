@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -36,6 +37,25 @@ def test_folders_are_made_with_their_parents_and_those_that_are_there_stay(tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "file")
+
+
+def test_a_working_folder_that_was_removed_gives_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileNotFoundError):
+        make_folder(Path("state/receipts"))
+
+
+def test_a_folder_on_a_read_only_mount_may_be_there_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    make_folder(tmp_path)
+    with pytest.raises(OSError, match="Read-only"):
+        make_folder(tmp_path / "new")
 
 
 @each_case(
