@@ -22,6 +22,8 @@ from urllib3 import HTTPResponse
 from bundler.core.limits import S3_ANSWER_BYTES
 from bundler.system.stalls import WatchedResponse
 
+_FIRST_ERROR = 400
+
 
 class NoAnswer(ResponseParserError):  # type: ignore[misc]  # botocore has no types
     """An answer that is too long, or that has a document type: S3 sends neither."""
@@ -34,7 +36,8 @@ class _Answer(HTTPResponse):
         """Yields the whole answer.
 
         Raises:
-            NoAnswer: It has too many bytes, or entities, which may take any amount of memory.
+            NoAnswer: It has too many bytes, or entities, which may take any amount of memory. An error with entities is
+                the page of a proxy: it has no content, so that botocore goes by its status, and tries again.
         """
         content = bytearray()
         for piece in super().stream(amt, decode_content):
@@ -42,8 +45,10 @@ class _Answer(HTTPResponse):
             if len(content) > S3_ANSWER_BYTES:
                 self.close()
                 raise NoAnswer(f"more than {S3_ANSWER_BYTES} bytes")
-        if b"<!DOCTYPE" in content:
-            raise NoAnswer("a document type")
+        if b"<!DOCTYPE" in content or b"\0" in content:  # in UTF-16, every character of it has a zero
+            if self.status < _FIRST_ERROR:
+                raise NoAnswer("a document type")
+            return
         yield bytes(content)
 
 

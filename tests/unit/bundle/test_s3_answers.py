@@ -10,7 +10,7 @@ import pytest
 
 from bundler.bundle.s3 import answers, client
 from bundler.core.s3_path import S3Path
-from bundler.errors import Damaged, Unavailable
+from bundler.errors import BundlerError, Damaged, Refused, Unavailable
 from tests.support.errors import raises
 from tests.support.s3 import environment
 from tests.support.servers import Server
@@ -75,6 +75,29 @@ def test_entities_are_not_unfolded(s3: type[Hostile]) -> None:
     )
     with raises(Damaged, subject=str(PLACE)):
         client.s3_client().objects_in(PLACE)
+
+
+def test_entities_in_another_encoding_are_not_unfolded(s3: type[Hostile]) -> None:
+    document = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE r [<!ENTITY a "y">]><r><Name>&a;</Name></r>'
+    s3.body = iter([document.encode("utf-16")])
+    with raises(Damaged, subject=str(PLACE)):
+        client.s3_client().objects_in(PLACE)
+
+
+PAGE = b'<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN"><html><body>try later</body></html>'
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, Unavailable), (403, Refused)])
+def test_the_error_page_of_a_proxy_counts_by_its_status(
+    s3: type[Hostile], monkeypatch: pytest.MonkeyPatch, status: int, error: type[BundlerError]
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3.status, s3.body = status, iter([PAGE])
+    with raises(error, subject=str(PLACE)):
+        client.s3_client().objects_in(PLACE)
+    s3.body = iter([PAGE])
+    with raises(error, subject=str(OBJECT)):
+        client.s3_client().open(OBJECT, 0, 10, etag=None)
 
 
 def test_interim_answers_have_an_end(s3: type[Hostile]) -> None:
