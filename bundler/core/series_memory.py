@@ -125,23 +125,25 @@ def parse_memory(content: bytes, *, channel: str, target: str, what: str) -> Mem
 
 
 def memory_by_receipts(
-    receipts: Iterable[Receipt], *, channel: str, target: str, spelling: str | None = None
+    receipts: Iterable[Receipt], *, channel: str, target: str, now: str, spelling: str | None = None
 ) -> Memory | None:
     """The memory of a channel at a target, by the receipts of earlier imports; None if none of them is about it.
 
-    The newest receipt counts, not the highest number: a user may have allowed an older bundle.
+    The newest receipt counts, not the highest number: a user may have allowed an older bundle. A receipt with the time
+    of a wrong clock may be the newest one, so the highest number of these and of the newest one counts.
 
     Args:
         receipts: The receipts, in any order.
         channel: The channel.
         target: The identity of the target.
+        now: The time, UTC, ISO 8601.
         spelling: The target as the user wrote it, which is how receipts name it; None if that is its identity.
     """
     accepted: Accepted | None = None
     started: Accepted | None = None
     targets = frozenset((target, spelling)) - {None}
     # Only these facts are kept: all receipts together may be large.
-    for this, is_complete in sorted(_imports(receipts, channel, targets), key=_order):
+    for this, is_complete in _in_order(_imports(receipts, channel, targets), now):
         accepted, started = (this, this) if is_complete else (accepted, this)
     return Memory(channel, target, accepted, started) if accepted or started else None
 
@@ -166,13 +168,15 @@ def _identity(found: ReceiptTarget) -> str | None:
     return f"{one_spelling(registry)}{slash}{prefix}" if found.kind == REGISTRY else None
 
 
-def _order(found: tuple[Accepted, bool]) -> tuple[bool, str, int]:
+def _in_order(imports: Iterable[tuple[Accepted, bool]], now: str) -> list[tuple[Accepted, bool]]:
     """By time; of two in one second the higher number is the later one, so that no older bundle is accepted.
 
-    A clock that starts in 1970 or 2000 shows that its machine lost power: then the import may be the last one.
+    So it is with the last one and those with a wrong clock: a machine that lost power may have been the last one.
     """
-    time = found[0].time
-    return not is_plausible(time, now=time), time, found[0].sequence
+    found = sorted(imports, key=lambda each: (each[0].time, each[0].sequence))
+    dated = [each for each in found if is_plausible(each[0].time, now)]
+    undated = [each for each in found if not is_plausible(each[0].time, now)]
+    return dated[:-1] + sorted(dated[-1:] + undated, key=lambda each: each[0].sequence)
 
 
 def judge(series: Series, bundle_id: str, memory: Memory | None, *, target: str) -> Judgement:

@@ -188,7 +188,9 @@ def _remembered(opened: Opened, series: Series, folder: Path | None, target: Tar
     receipt = opened.request.receipt
     earlier = EarlierImports(earlier_folders(receipt.path if receipt else None))
     receipts = earlier.receipts(most=CHANNEL_RECEIPTS, limit_bytes=CHANNEL_RECEIPT_BYTES, is_unfinished_too=True)
-    found = memory_by_receipts(receipts, channel=series.channel, target=target.identity, spelling=str(target))
+    found = memory_by_receipts(
+        receipts, channel=series.channel, target=target.identity, now=now(), spelling=str(target)
+    )
     if found is None and damage is not None:
         raise problem("channel-memory", subject=str(path), said=damage)
     if found is not None:

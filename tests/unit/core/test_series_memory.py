@@ -18,6 +18,7 @@ from tests.unit.core.test_receipt import REGISTRY, image, receipt
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 KNOWN = Accepted(43, A, "platform-43", "2026-11-29T08:00:00Z")
+NOW = "2026-11-30T12:00:00Z"
 MEMORY = Memory("monthly", REGISTRY, KNOWN, KNOWN)
 
 
@@ -120,7 +121,7 @@ def taken(sequence: int, bundle_id: str, hour: str, *outcomes: str, **more: Any)
 
 
 def test_s27_receipts_give_the_memory_back():
-    found = memory_by_receipts([taken(2, B, "09"), taken(1, A, "08")], channel="monthly", target=REGISTRY)
+    found = memory_by_receipts([taken(2, B, "09"), taken(1, A, "08")], channel="monthly", target=REGISTRY, now=NOW)
     assert found is not None
     assert (found.accepted.sequence, found.accepted.id) == (2, B)
     assert found.started == found.accepted
@@ -128,26 +129,34 @@ def test_s27_receipts_give_the_memory_back():
 
 def test_an_import_by_another_spelling_of_the_registry_counts():
     found = memory_by_receipts(
-        [taken(2, B, "09", target=f"{REGISTRY.upper()}:0443")], channel="monthly", target=REGISTRY
+        [taken(2, B, "09", target=f"{REGISTRY.upper()}:0443")], channel="monthly", target=REGISTRY, now=NOW
     )
     assert found.accepted.sequence == 2
 
 
 def test_the_newest_receipt_counts_because_a_user_may_have_gone_back():
-    found = memory_by_receipts([taken(1, A, "10"), taken(2, B, "09")], channel="monthly", target=REGISTRY)
+    found = memory_by_receipts([taken(1, A, "10"), taken(2, B, "09")], channel="monthly", target=REGISTRY, now=NOW)
     assert (found.accepted.sequence, found.started.sequence) == (1, 1)
 
 
 def test_an_import_with_the_clock_of_a_machine_without_battery_may_be_the_last_one():
     reset = taken(2, B, "10", started="2000-01-01T00:00:00Z", finished="2000-01-01T00:09:00Z")
-    found = memory_by_receipts([reset, taken(1, A, "09")], channel="monthly", target=REGISTRY)
+    found = memory_by_receipts([reset, taken(1, A, "09")], channel="monthly", target=REGISTRY, now=NOW)
     assert found.accepted.sequence == 2
+
+
+@each_case("year", ["2000", "2099"])
+def test_an_old_bundle_with_a_wrong_clock_hides_no_newer_one(year):
+    old = taken(1, A, "10", started=f"{year}-01-01T00:00:00Z", finished=f"{year}-01-01T00:09:00Z")
+    for receipts in ([old, taken(2, B, "09")], [taken(2, B, "09"), old]):
+        found = memory_by_receipts(receipts, channel="monthly", target=REGISTRY, now=NOW)
+        assert found.accepted.sequence == 2
 
 
 @each_case("outcome", ["failed", "unfinished", "not tried", "held back"])
 def test_a_receipt_of_an_incomplete_import_says_only_that_it_began(outcome):
     receipts = [taken(1, A, "08"), taken(2, B, "09", "pushed", outcome)]
-    found = memory_by_receipts(receipts, channel="monthly", target=REGISTRY)
+    found = memory_by_receipts(receipts, channel="monthly", target=REGISTRY, now=NOW)
     assert (found.accepted.sequence, found.started.sequence) == (1, 2)
 
 
@@ -161,4 +170,4 @@ def test_a_receipt_of_an_incomplete_import_says_only_that_it_began(outcome):
     ],
 )
 def test_other_receipts_do_not_count(other):
-    assert memory_by_receipts([other], channel="monthly", target=REGISTRY) is None
+    assert memory_by_receipts([other], channel="monthly", target=REGISTRY, now=NOW) is None
