@@ -1,7 +1,7 @@
 """Opens, reads and lists the files of bundles, wherever they are: on file systems of this machine, or in S3.
 
-This is the one place that tells the two apart; `bundler.bundle.s3` is loaded only for a place in S3. Opening decides
-it once: reading an open file asks no more.
+Opening a file decides once which of the two it is; reading asks no more. `bundler.bundle.s3` is loaded only for a place
+in S3. Verbs that are made for one of the two alone, or that list places, look at the class of a path by themselves.
 """
 
 from __future__ import annotations
