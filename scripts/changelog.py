@@ -12,6 +12,8 @@ from pathlib import Path
 CHANGELOG = Path(__file__).parent.parent / "CHANGELOG.md"
 KINDS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 UNRELEASED = "Unreleased"
+_BEGIN_CHARACTERS = 42
+"""Two changes that begin alike are most likely one change, in an older and in a newer wording."""
 _RELEASE = re.compile(r"## \[(?P<version>[^\]]+)\](?: - (?P<day>\S+))?")
 
 
@@ -110,8 +112,8 @@ def _faults_of(section: Release) -> Iterator[str]:
             yield f"{name}: below no heading: {line}"
         if not re.match(r"- \*\*[^*]+\*\*", line):
             yield f"{name}: no topic in bold: {line}"
-    texts = [line for _, line in changes]
-    yield from (f"{name}: twice: {line}" for line in sorted({line for line in texts if texts.count(line) > 1}))
+    begins = [line[:_BEGIN_CHARACTERS] for _, line in changes]
+    yield from (f"{name}: twice: {begin}" for begin in sorted({begin for begin in begins if begins.count(begin) > 1}))
 
 
 def _is_day(text: str) -> bool:

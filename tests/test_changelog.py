@@ -48,6 +48,7 @@ FAULTS = {
     "a line without a heading": ("Words.", "- **Export**: all.", "[0.3.0]: below no heading"),
     "a line without a topic": ("**Export**: more", "more", "[0.3.0]: no topic in bold"),
     "a line twice": ("- **Export**: more.", "- **Export**: more.\n- **Export**: more.", "[0.3.0]: twice"),
+    "an older wording of a line": ("- **Export**: more.", "".join(f"- **Export**: a platform that nothing has, as {each}, is an error.\n" for each in "ab"), "[0.3.0]: twice"),
     "nothing for the next version": ("## [Unreleased]\n", "", "first section is not [Unreleased]"),
     "versions in another order": ("[0.3.0]", "[0.1.0]", "not in order"),
     "a version that is none": ("[0.3.0]", "[next]", "not in order"),

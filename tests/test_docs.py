@@ -271,6 +271,13 @@ def test_the_house_has_every_part_and_no_other():
     assert kinds <= set(re.findall(r"\w+", rest.partition("\ntests/")[2]))
 
 
+def test_the_guides_for_contributors_name_the_files_in_which_the_flags_are():
+    named = re.findall(r"`(--[a-z-]+)` in\s+`(bundler/cli/\w+\.py)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) >= 3
+    for flag, file in named:
+        assert f'"{flag}"' in (ROOT / file).read_text(), f"{flag} is not in {file}"
+
+
 def test_the_changelog_has_the_form_of_keep_a_changelog_and_this_version():
     text = (ROOT / "CHANGELOG.md").read_text()
     advice = "a merge put an older text back: take main's CHANGELOG.md, and add your line below [0.2.0], at its topic"
