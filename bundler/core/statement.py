@@ -42,11 +42,6 @@ class Statement:
                 return INVENTORY
 
     @property
-    def is_proof(self) -> bool:
-        """True if it proves that the blobs were at a target; False if it only makes this likely."""
-        return self.kind != BUNDLE
-
-    @property
     def base(self) -> Base:
         """The statement as a base of a bundle, FORMAT.md, section 5.13."""
         match self.document:

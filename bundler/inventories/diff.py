@@ -41,7 +41,6 @@ from bundler.transports.parsing import parse_target
 
 _PLACES = ("", "docker://", "oci:", "docker-daemon:")
 """The transports of places that hold images; a location of another transport is a list of its images."""
-"""The code of the error of a registry that does not list its repositories."""
 _LIST_SUFFIXES = (".yaml", ".yml", ".txt", ".json", ".lst")
 
 

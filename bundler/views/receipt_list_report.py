@@ -58,11 +58,6 @@ def paths(result: ReceiptList) -> list[str]:
     return [escaped(each.path) for each in result.receipts]
 
 
-def chosen_lines(each: ListedReceipt) -> list[str]:
-    """The line of one receipt, before a question about it."""
-    return table([_row(each)], indent="", right=(3,))
-
-
 def document(result: ReceiptList) -> dict[str, Any]:
     """The fields of the document."""
     return {

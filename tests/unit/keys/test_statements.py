@@ -57,7 +57,6 @@ def test_a_signed_document_is_read_with_its_id_and_signer(tmp_path_factory, key,
     assert (found.kind, found.signers) == (kind, (key.id,))
     assert found.id == hashlib.sha256(DOCUMENTS[kind]).hexdigest()
     assert found.document == (FULL if kind == "receipt" else inventory())
-    assert found.is_proof
     assert is_statement(path)
 
 
@@ -127,7 +126,7 @@ def test_a_bundle_is_an_assumption_whole_or_not(tmp_path_factory, kept, named):
         if file.name not in kept and file.suffix != ".sig":
             file.unlink()
     found = read_statement(bundle / named, trust, demand=Demand.REQUIRED)
-    assert (found.kind, found.is_proof, len(found.signers)) == ("bundle", False, 1)
+    assert (found.kind, len(found.signers)) == ("bundle", 1)
     assert found.base.id == hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest()
 
 
