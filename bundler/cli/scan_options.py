@@ -120,14 +120,15 @@ class DemandFlags:
         """The reason of ``--allow-rollback``.
 
         Raises:
-            Misuse: It is empty, or too long.
+            Misuse: It is too long.
         """
         given = self.allow_rollback
         if given is None:
             return ""
-        if not given.strip() or len(given) > _REASON_CHARACTERS:
+        if len(given) > _REASON_CHARACTERS:
             raise Misuse(
-                "--allow-rollback needs a reason",
+                "the reason is too long",
+                subject="--allow-rollback",
                 expected=text("1 to {most} characters", most=_REASON_CHARACTERS),
                 actual=str(len(given)),
             )

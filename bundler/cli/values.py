@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import click.shell_completion
 
 _IN_A_FILE = "a file name is expected: write this text to a file that only you can read, and give the name of the file"
-_UNSET = "check that the variable in the command is set"
+_GIVE = "give a value, or check that the variable in the command is set"
 _NEVER_IN_TEXTS = (Resemblance.PEM, Resemblance.LINES)
 _PATH_BEGINS = ("/", "./", "../", "~")
 
@@ -50,7 +50,7 @@ class Text(StringParamType):
             Misuse: The text is not valid.
         """
         if not text.strip():
-            raise Misuse("the value is empty", subject=place, actual=repr(text[:9]), hint=_UNSET)
+            raise Misuse("the value is empty", subject=place, actual=repr(text[:9]), hint=_GIVE)
         found = resemblance(text)
         if found in _NEVER_IN_TEXTS:
             raise _secret(found, place, hint="one line is expected")
@@ -62,7 +62,7 @@ class FileName(Text):
     def check(self, text: str, place: str) -> None:
         """Like `Text.check`. Refuses an empty name, which would mean the working folder."""
         if not text.strip():
-            raise Misuse("the name of a file or folder is empty", subject=place, hint=_UNSET)
+            raise Misuse("the name of a file or folder is empty", subject=place, hint=_GIVE)
         if os.path.lexists(text):
             return
         found = resemblance(text)

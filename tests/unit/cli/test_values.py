@@ -114,6 +114,17 @@ def test_a3_an_empty_value_is_an_error_that_names_its_flag_or_argument(capsys, f
     assert not list(folder.iterdir())
 
 
+def test_an_empty_value_in_a_file_is_answered_with_what_to_do_in_the_file(capsys, folder) -> None:
+    (folder / "bundler.toml").write_text('[export]\nparity = ""\n')
+    code, text = reported(capsys, "export", "oci:x", "-o", "out", "--unsigned")
+    assert (code, "bundler.toml: the value is empty" in text, "-> give a value" in text) == (2, True, True), text
+
+
+def test_a_reason_that_a_receipt_has_no_room_for_is_an_error(capsys) -> None:
+    code, text = reported(capsys, "import", "x", "--to", "127.0.0.1:9", "--allow-rollback", "x" * 501)
+    assert (code, "--allow-rollback: the reason is too long" in text, "found 501" in text) == (2, True, True), text
+
+
 @pytest.mark.parametrize("value", ["/v2", "/v2/", "/repository/docker/v2/"])
 def test_c2_a_base_path_with_v2_is_reported_before_anything_is_asked(capsys, value) -> None:
     code, text = reported(capsys, "doctor", "--to", "127.0.0.1:9", "--base-path", value)
