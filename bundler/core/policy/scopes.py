@@ -78,7 +78,7 @@ def fault_in(transport: str, scope: str) -> str | None:
         return None if is_plain else text("not an absolute path without dots")
     if transport in _BY_NAME and "*" in scope and ("*" in scope[1:] or not scope.startswith("*.")):
         return text("a * is valid only at the start, as in *.example.com")
-    if transport == DOCKER and not _can_apply(folded(scope)):
+    if transport == DOCKER and not _can_apply(scope):
         return text("no image has such a name; write it in full, as docker.io/library/nginx, without a / at the end")
     return None
 
@@ -86,7 +86,7 @@ def fault_in(transport: str, scope: str) -> str | None:
 def _can_apply(scope: str) -> bool:
     """True if an image can have this name, or be in this namespace or on this host. Else a ``reject`` does nothing."""
     whole = f"host{scope[1:]}" if scope.startswith("*.") else scope
-    return any(scope in _candidates(name) for name in (whole, f"{whole}/name"))
+    return any(folded(scope) in _candidates(name) for name in (whole, f"{whole}/name"))
 
 
 def _candidates(name: str) -> tuple[str, ...]:

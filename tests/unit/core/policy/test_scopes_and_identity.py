@@ -12,7 +12,7 @@ from bundler.core.policy.identity import (
     SignedName,
     is_identity_prefix,
 )
-from bundler.core.policy.scopes import candidates, folded, scope_of
+from bundler.core.policy.scopes import DOCKER, candidates, fault_in, folded, scope_of
 from bundler.core.reference import Reference
 from tests.support.tables import each_case
 
@@ -85,6 +85,11 @@ def test_the_case_of_a_host_changes_no_rule(scope):
 def test_no_image_escapes_its_scope_by_the_spelling_of_its_host(scope, names):
     for name in names:
         assert scope_of({folded(scope): "rule", "": "other"}, Reference.parse(name)) == folded(scope), name
+
+
+def test_a_host_without_a_dot_may_have_the_port_of_https():
+    assert fault_in(DOCKER, "reg:443/team") is None
+    assert scope_of({folded("reg:443/team"): "rule"}, Reference.parse("reg:0443/team/app:1")) == folded("reg:443/team")
 
 
 IMAGE = "registry.example.com/team/app"
