@@ -2,7 +2,7 @@
 
 One byte now and then would reset the timeout of a socket again and again. So bytes are counted against the time spent
 waiting for them, in headers and bodies, in both directions. Time spent elsewhere, as on a slow disk, does not count.
-Knows only the sockets of `http.client`; `bundler.stores.http` installs it below urllib3.
+Knows only the sockets of `http.client`; `bundler.stores.http` and `bundler.bundle.s3.answers` install it below urllib3.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class HeadTooLong(http.client.HTTPException):
 class Pace:
     """Adds up the moved bytes and the seconds of waiting."""
 
-    def __init__(self) -> None:
+    def __init__(self, stall_seconds: float | None = None) -> None:
+        """Begins to count; ``stall_seconds`` replaces `STALL_SECONDS`."""
+        self._stall_seconds = stall_seconds
         self._waited_seconds = 0.0
         self._moved_bytes = 0
 
@@ -48,13 +50,13 @@ class Pace:
         """Records one step.
 
         Raises:
-            Stalled: Too few bytes moved in `STALL_SECONDS` of waiting.
+            Stalled: Too few bytes moved in these seconds of waiting.
         """
         self._moved_bytes += moved_bytes
         self._waited_seconds += waited_seconds
         if self._moved_bytes >= STALL_BYTES:
             self._moved_bytes, self._waited_seconds = 0, 0.0
-        elif self._waited_seconds >= STALL_SECONDS:
+        elif self._waited_seconds >= (STALL_SECONDS if self._stall_seconds is None else self._stall_seconds):
             raise Stalled(
                 text(
                     "{moved_bytes} bytes in {waited_seconds:.0f} s",
@@ -70,6 +72,7 @@ class _WatchedStream(io.RawIOBase):
     def __init__(self, stream: io.RawIOBase) -> None:
         self._stream = stream
         self._pace: Pace | None = None
+        self.stall_seconds: float | None = None
         self.left_bytes: int | None = None
         """The number of bytes that may still come before the limit is lifted; None for any number."""
 
@@ -83,7 +86,7 @@ class _WatchedStream(io.RawIOBase):
         began = monotonic()
         count: int | None = self._stream.readinto(buffer)
         if self._pace is None:  # the caller's socket timeout counts for the first byte
-            self._pace, began = Pace(), monotonic()
+            self._pace, began = Pace(self.stall_seconds), monotonic()
         if count:
             self._pace.note(monotonic() - began, count)
             if self.left_bytes is not None:
@@ -109,6 +112,10 @@ class WatchedResponse(http.client.HTTPResponse):
         super().__init__(sock, *arguments, **options)
         self._stream = _WatchedStream(self.fp.detach())
         self.fp = io.BufferedReader(self._stream)
+
+    def be_patient(self, stall_seconds: float) -> None:
+        """Replaces `STALL_SECONDS` for this answer: its server is at work, and bytes only keep the connection."""
+        self._stream.stall_seconds = stall_seconds
 
     def begin(self) -> None:
         """Reads the head, with all interim answers (100), of which a server may send any number."""

@@ -23,6 +23,8 @@ from bundler.core.limits import S3_ANSWER_BYTES
 from bundler.system.stalls import WatchedResponse
 
 _FIRST_ERROR = 400
+_JOINING_SECONDS = 3600.0
+"""The longest wait for a server that joins the parts of an object. It sends a space now and then while it works."""
 
 
 class NoAnswer(ResponseParserError):  # type: ignore[misc]  # botocore has no types
@@ -57,7 +59,10 @@ class _Limits:
 
     def response_class(self, sock: socket.socket, *arguments: Any, **options: Any) -> WatchedResponse:
         """Makes the answer below that of urllib3."""
-        return WatchedResponse(sock, *arguments, **options)
+        answer = WatchedResponse(sock, *arguments, **options)
+        if options.get("method") == "POST":
+            answer.be_patient(_JOINING_SECONDS)
+        return answer
 
     def getresponse(self) -> HTTPResponse:
         """Reads the head of the answer. urllib3 makes the answer here, and has no other place to choose its class."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from itertools import repeat
@@ -11,6 +12,7 @@ import pytest
 from bundler.bundle.s3 import answers, client
 from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, Damaged, Refused, Unavailable
+from bundler.system import stalls
 from tests.support.errors import raises
 from tests.support.s3 import environment
 from tests.support.servers import Server
@@ -36,6 +38,10 @@ class Hostile(BaseHTTPRequestHandler):
                 self.wfile.write(piece)
         except OSError:
             pass  # the client has gone
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
@@ -104,6 +110,33 @@ def test_interim_answers_have_an_end(s3: type[Hostile]) -> None:
     s3.head = tuple(repeat(b"HTTP/1.1 100 Continue\r\n\r\n", 20_000))
     with raises(Unavailable, subject=str(PLACE)):
         client.s3_client().objects_in(PLACE)
+
+
+@pytest.fixture
+def dripping(s3: type[Hostile], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server sends spaces for longer than a connection may stall, then its answer."""
+
+    def spaces() -> Iterator[bytes]:
+        yield b'<?xml version="1.0"?>'
+        for _ in range(5):
+            time.sleep(0.1)
+            yield b" "
+        yield b"<r><Name>abc</Name></r>"
+
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 0.3)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3.body = spaces()
+
+
+@pytest.mark.usefixtures("dripping")
+def test_a_list_that_hardly_comes_is_given_up() -> None:
+    with raises(Unavailable, subject=str(PLACE)):
+        client.s3_client().objects_in(PLACE)
+
+
+@pytest.mark.usefixtures("dripping")
+def test_s3_may_take_its_time_to_join_parts() -> None:
+    client.s3_client().complete(OBJECT, "upload", {1: ("tag", bytes(32))})
 
 
 def test_a_usual_answer_is_read_as_it_came(s3: type[Hostile]) -> None:
