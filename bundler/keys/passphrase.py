@@ -49,7 +49,8 @@ def read_passphrase(file: str) -> str:
         ) from error
     passphrase = text.rstrip("\r\n")
     if not passphrase:
-        raise Misuse("the passphrase is empty", subject=file)
+        place = texts.text("standard input") if file == "-" else file
+        raise Misuse("the first line is empty", subject=place, hint="write the secret into the first line")
     return passphrase
 
 

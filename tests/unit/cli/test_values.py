@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,18 @@ def test_an_empty_value_in_a_file_is_answered_with_what_to_do_in_the_file(capsys
     (folder / "bundler.toml").write_text('[export]\nparity = ""\n')
     code, text = reported(capsys, "export", "oci:x", "-o", "out", "--unsigned")
     assert (code, "bundler.toml: the value is empty" in text, "-> give a value" in text) == (2, True, True), text
+
+
+@each_case("flag", ["--admin-credentials", "--preheat-token-file"])
+def test_a_secret_that_is_empty_is_named_by_its_place_and_not_as_a_passphrase(capsys, monkeypatch, flag) -> None:
+    for given, place in (("-", "standard input"), ("empty", "empty")):
+        Path("empty").write_text("\n")
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+        words = ["import", "x", "--to", "127.0.0.1:9", "--preheat", "dragonfly=https://127.0.0.1:9", flag, given]
+        code, text = reported(capsys, *words)
+        assert (code, f"{place}: the first line is empty" in text, "-> write the secret" in text) == (2, True, True), (
+            text
+        )
 
 
 def test_a_reason_that_a_receipt_has_no_room_for_is_an_error(capsys) -> None:
