@@ -310,6 +310,28 @@ def test_a_tag_that_another_client_sets_during_the_run_stays(shared, small, rest
     assert state(shared, "during")["a/one/_manifests/tags/1/current"] == other.digest
 
 
+def test_a_registry_that_takes_no_pushes_and_says_no_sizes_is_enough_if_it_has_all(shared, small, restored):
+    assert restored("--to", f"{shared.host}/frozen", small).code == 0
+
+    def answer(front, request) -> bool:
+        is_write = request.command not in ("GET", "HEAD")
+        if not is_write and not (request.command == "HEAD" and "/blobs/" in request.path):
+            return False
+        request.send_response(405 if is_write else 200)
+        request.send_header("Connection", "close")
+        request.end_headers()
+        request.close_connection = True
+        return True
+
+    front = Front(shared, [answer]).start()
+    try:
+        done = restored("--to", f"{front.host}/frozen", small)
+    finally:
+        front.stop()
+    assert done.code == 0, done.err
+    assert any(method == "HEAD" for method, _ in front.requests)
+
+
 @pytest.mark.parametrize("part", ["layer", "manifest"])
 def test_no_tag_moves_to_an_image_of_which_the_registry_keeps_a_damaged_part(new_registry, small, restored, part):
     """The registry says of each part that it is there, and keeps the old bytes when it is sent again."""
