@@ -27,10 +27,11 @@ from bundler import pace
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.run import RetryPolicy, retrying
-from bundler.stores import http, stalls
+from bundler.stores import http
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.registry import Registry
 from bundler.stores.repository import Repository
+from bundler.system import stalls
 from bundler.verified_blob import VerifiedBlob
 from tests.conftest import Ran
 from tests.support.errors import raises

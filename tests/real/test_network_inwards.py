@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bundler.run import RetryPolicy
-from bundler.stores import http as http_client, stalls
+from bundler.stores import http as http_client
+from bundler.system import stalls
 from tests.conftest import Ran
 from tests.support.faults import answer, body_of, hang, reset, times
 from tests.support.images import simple

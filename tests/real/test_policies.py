@@ -123,7 +123,7 @@ def test_an_export_may_go_without_refused_images_and_the_bundle_says_so(export, 
         assert verdict["result"] == "accepted"
         assert verdict["policy"] == Digest.of(policy.read_bytes()).encoded
         assert verdict["signer"] == f"{US.public.fingerprint[:16]} (us.pub)"
-    assert "policy refused" in (tmp_path / "b/README.txt").read_text()
+    assert "refused by a policy" in (tmp_path / "b/README.txt").read_text()
     assert (tmp_path / "b.failed.yaml").read_text().count("image") >= 3
     shown = here("inspect", tmp_path / "b").out
     assert "accepted 2 and refused 0" in shown

@@ -55,7 +55,7 @@ class RealS3(RealServer):
             "dir": self.folder,
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": 64,
-            "volume.max": 20,
+            "volume.max": 100,
             "filer.localSocket": self.folder / "filer.sock",
             "s3.localSocket": self.folder / "s3.sock",
             "s3.config": config,
