@@ -62,7 +62,9 @@ def read_users(path: Path) -> dict[str, str]:
     try:
         content = read_given(path, HTPASSWD_BYTES).decode("utf-8", "surrogateescape")
     except Misuse as error:
-        raise error.but(hint=error.hint or "make the file with: htpasswd -B -c FILE USER") from error.__cause__
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise error.but(hint="make the file with: htpasswd -B -c FILE USER") from error.__cause__
     return parse_htpasswd(content, what=str(path))
 
 
